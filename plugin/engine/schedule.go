@@ -1,0 +1,44 @@
+package engine
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/coredns-failover/failover/plugin/verdict"
+)
+
+// Schedule says when a check is probed.
+type Schedule struct {
+	Interval     time.Duration // while the verdict is settled
+	FastInterval time.Duration // while a run of results could change it
+	DownInterval time.Duration // while it is settled, and unhealthy
+	Timeout      time.Duration // of one probe
+	Jitter       int           // in percent of the interval, up and down
+}
+
+// next returns the time from the start of a probe to that of the next. A probe
+// that ran late found nothing out, so the check looks again soon.
+func (s Schedule) next(state verdict.State, o Outcome) time.Duration {
+	pace := state.Pace()
+	if o == Late {
+		pace = verdict.Fast
+	}
+	switch pace {
+	case verdict.Fast:
+		return s.jittered(s.FastInterval)
+	case verdict.Down:
+		return s.jittered(s.DownInterval)
+	default:
+		return s.jittered(s.Interval)
+	}
+}
+
+// jittered moves d by up to Jitter percent, so that checks that fell into step
+// drift apart again.
+func (s Schedule) jittered(d time.Duration) time.Duration {
+	most := int64(d) * int64(s.Jitter) / 100
+	if most == 0 {
+		return d
+	}
+	return d + time.Duration(rand.Int64N(2*most+1)-most)
+}
