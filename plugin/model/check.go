@@ -1,6 +1,9 @@
 package model
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // CheckType names what a probe does.
 type CheckType string
@@ -81,7 +84,8 @@ type Expect struct {
 // TLSOptions say how a probe that speaks TLS verifies the peer and names
 // itself. Files are named by path: each probe uses what they hold now.
 type TLSOptions struct {
-	// Enabled makes a grpc check speak TLS; https and tls checks always do.
+	// Enabled says that the probe speaks TLS: always for https and tls, where the
+	// Corefile says so for grpc.
 	Enabled            bool
 	ServerName         string // SNI, and the name the certificate must have
 	CertFile, KeyFile  string // client certificate; both or none
@@ -102,4 +106,13 @@ type Schedule struct {
 type Threshold struct {
 	Fall int // to unhealthy
 	Rise int // to healthy
+}
+
+// String names the check in a few words: "http :80/healthz".
+func (c *Check) String() string {
+	s := string(c.Type)
+	if c.Port != 0 {
+		s += fmt.Sprintf(" %s:%d", c.Address, c.Port)
+	}
+	return s + c.Request.Path
 }

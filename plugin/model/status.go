@@ -1,7 +1,6 @@
 package model
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -49,7 +48,7 @@ func parseStatus(s string) (int, error) {
 		return 0, fmt.Errorf("%q is no HTTP status code", s)
 	}
 	if code < minStatus || code > maxStatus {
-		return 0, errors.New("HTTP status codes are 100..599")
+		return 0, fmt.Errorf("%q is not in %d..%d", s, minStatus, maxStatus)
 	}
 	return code, nil
 }

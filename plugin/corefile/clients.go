@@ -1,0 +1,92 @@
+package corefile
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strings"
+
+	"github.com/coredns-failover/failover/plugin/model"
+)
+
+// The options of a target that policies look at.
+
+const (
+	maxLatitude  = 90
+	maxLongitude = 180
+	maxBias      = 99 // Route 53's geoproximity bias
+	maxWeight    = 255
+)
+
+func setWeight(t *target, l line) (err error) {
+	t.answer.Weight, err = integer(l.arg(0), 0, maxWeight)
+	return err
+}
+
+func setLocation(t *target, l line) (err error) {
+	var at model.Location
+	if at.Latitude, err = degrees(l.arg(0), maxLatitude); err != nil {
+		return err
+	}
+	if at.Longitude, err = degrees(l.arg(1), maxLongitude); err != nil {
+		return err
+	}
+	if len(l.args()) > 2 {
+		at.Bias, err = integer(l.arg(2), -maxBias, maxBias)
+	}
+	t.answer.Location = &at
+	return err
+}
+
+func setClients(t *target, l line) error {
+	t.answer.Clients = l.args()
+	seen := make(map[string]bool, len(l.args())) // there may be thousands of networks
+	for _, word := range l.args() {
+		if err := clientsValue(word); err != nil {
+			return err
+		}
+		if seen[word] {
+			return fmt.Errorf("%s stands here twice", quoted(word))
+		}
+		seen[word] = true
+	}
+	return nil
+}
+
+// regions are the forms of a region's code, by what stands before its colon:
+// ISO 3166-2, ISO 3166-1 alpha-2, and the seven of geoip.
+var regions = map[string]struct {
+	code    *regexp.Regexp
+	example string
+}{
+	"subdivision": {regexp.MustCompile(`^[A-Z]{2}-[A-Z0-9]{1,3}$`), "subdivision:GB-ENG"},
+	"country":     {regexp.MustCompile(`^[A-Z]{2}$`), "country:DE"},
+	"continent":   {regexp.MustCompile(`^(AF|AN|AS|EU|NA|OC|SA)$`), "continent:EU"},
+}
+
+// clientsValue checks one value of clients: a region, a network, or "*".
+func clientsValue(word string) error {
+	if word == "*" {
+		return nil
+	}
+	level, code, _ := strings.Cut(word, ":")
+	region, found := regions[level]
+	if !found {
+		return clientsNetwork(word)
+	}
+	if region.code.MatchString(code) {
+		return nil
+	}
+	if upper := strings.ToUpper(code); region.code.MatchString(upper) {
+		return fmt.Errorf("%s has small letters; did you mean %q?", quoted(word), level+":"+upper)
+	}
+	return fmt.Errorf("%s is no %s; write it like %q", quoted(word), level, region.example)
+}
+
+func clientsNetwork(word string) error {
+	_, err := cidr(word)
+	if _, noAddress := netip.ParseAddr(word); err != nil && noAddress != nil {
+		return fmt.Errorf(`%w; there are also regions, like "country:DE", and "*"`, err)
+	}
+	return err
+}

@@ -1,0 +1,131 @@
+package corefile_test
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coredns-failover/failover/plugin/corefile"
+	"github.com/coredns-failover/failover/plugin/model"
+)
+
+// errorForm is that of every error of this package.
+var errorForm = regexp.MustCompile(`^[^\n]*:\d+: (record "[^\n]*"|failover): [^\n]+$`)
+
+// readsFiles finds texts that would make caddy read files of this machine.
+var readsFiles = regexp.MustCompile(`import\s+"?[^\s]*[/.*?\[{%]`)
+
+// FuzzParse: any text gives a model that keeps its promises, or an error in the
+// one form, and never a panic.
+func FuzzParse(f *testing.F) {
+	for _, dir := range []string{"valid", "invalid", "unsupported"} {
+		for _, text := range corefiles(f, dir) {
+			f.Add(text)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if readsFiles.MatchString(text) {
+			t.Skip()
+		}
+		blocks, err := parse(corefile.ParseAll, text)
+		checkError(t, err)
+		for _, b := range blocks {
+			checkBlock(t, b)
+		}
+		_, err = parse(corefile.Parse, text)
+		checkError(t, err)
+		_, err = corefile.Parse(tokens(text), []string{"."}) // without what caddy refuses
+		checkError(t, err)
+	})
+}
+
+// checkError lets caddy's own errors pass, which name no record.
+func checkError(t *testing.T, err error) {
+	t.Helper()
+	if err == nil || !isOurs(err) {
+		return
+	}
+	if !errorForm.MatchString(err.Error()) {
+		t.Errorf("error has another form: %s", err)
+	}
+}
+
+func isOurs(err error) bool {
+	return strings.Contains(err.Error(), ": record ") || strings.Contains(err.Error(), ": failover: ")
+}
+
+func checkBlock(t *testing.T, b model.Block) {
+	names := map[string]bool{}
+	for _, r := range b.Records {
+		if names[r.Name] || r.Name == "." || !strings.HasSuffix(r.Name, ".") {
+			t.Errorf("name %q", r.Name)
+		}
+		names[r.Name] = true
+		checkRecord(t, r)
+	}
+}
+
+func checkRecord(t *testing.T, r model.Record) {
+	ok := len(r.Tiers) > 0 && len(r.Types) > 0 && r.Policy != "" &&
+		r.TTL.Min >= 0 && r.TTL.Min <= r.TTL.Max && r.TTL.Max <= 24*time.Hour && r.TTL.Max%time.Second == 0 &&
+		r.Limit >= 0 && r.Trickle >= 0 && r.Trickle < 100 && r.Fail.Rcode >= 0 && r.Fail.Rcode < 16
+	if !ok {
+		t.Errorf("record out of range: %+v", r)
+	}
+	for _, tier := range r.Tiers {
+		if n := r.MinHealthy.Of(len(tier)); n < 1 || n > len(tier) {
+			t.Errorf("%d of %d targets must be healthy", n, len(tier))
+		}
+		for _, target := range tier {
+			checkTarget(t, target)
+		}
+	}
+}
+
+func checkTarget(t *testing.T, target model.Target) {
+	ok := target.Addr.IsValid() == (target.Kind == model.Address) &&
+		(target.Name != "") == (target.Kind == model.Alias) &&
+		!target.Addr.Is4In6() && target.Addr.Zone() == "" &&
+		target.Require <= len(target.Checks) && (target.Require > 0) == (len(target.Checks) > 0) &&
+		target.Weight >= 0 && target.Weight <= 255
+	if !ok {
+		t.Errorf("target out of range: %+v", target)
+	}
+	for i, c := range target.Checks {
+		if slices.Contains(target.Checks[:i], c) {
+			t.Errorf("check stands twice: %+v", c)
+		}
+		checkCheck(t, c)
+	}
+}
+
+func checkCheck(t *testing.T, c model.Check) {
+	s := c.Schedule
+	ok := s.Interval >= 100*time.Millisecond && s.FastInterval >= 100*time.Millisecond && s.FastInterval <= s.Interval &&
+		s.DownInterval >= 100*time.Millisecond && s.Timeout > 0 && s.Timeout <= s.Interval &&
+		s.Jitter >= 0 && s.Jitter <= 100 &&
+		c.Threshold.Fall >= 1 && c.Threshold.Fall <= 10 && c.Threshold.Rise >= 1 && c.Threshold.Rise <= 10
+	if !ok {
+		t.Errorf("check out of range: %+v", c)
+	}
+	if !completeFor(c) {
+		t.Errorf("check of type %s lacks something: %+v", c.Type, c)
+	}
+}
+
+// completeFor reports whether the check has what its type needs.
+func completeFor(c model.Check) bool {
+	hasPort := c.Port != 0
+	isWeb := c.Type == model.HTTP || c.Type == model.HTTPS
+	speaksTLS := c.Type == model.HTTPS || c.Type == model.TLS || c.Type == model.GRPC && c.TLS.Enabled
+	return hasPort == (c.Type != model.ICMP && c.Type != model.Heartbeat) &&
+		isWeb == strings.HasPrefix(c.Request.Path, "/") &&
+		isWeb == (c.Request.Method != "") &&
+		isWeb == (c.Expect.Status != model.StatusSet{}) &&
+		(isWeb || c.Type == model.TLS || c.Type == model.GRPC) == (c.Host != "") &&
+		speaksTLS == c.TLS.Enabled &&
+		speaksTLS == (c.TLS.ServerName != "") &&
+		(c.TLS.CertFile == "") == (c.TLS.KeyFile == "")
+}
