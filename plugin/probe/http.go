@@ -1,0 +1,109 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+)
+
+// maxBody is how much of a body is read and searched (Route 53's limit).
+const maxBody = 5120
+
+// maxRedirects is how many redirects a probe follows.
+const maxRedirects = 10
+
+// probeHTTP is healthy when the answer has one of the wanted statuses, and a
+// body with the wanted text at its start. HTTP/1.1 is spoken directly on the
+// connection: an http.Transport has goroutines and a pool that would be thrown
+// away each time.
+func probeHTTP(ctx context.Context, p *plan, addr netip.Addr) error {
+	first := p.firstHop(addr)
+	here := first
+	for range maxRedirects + 1 {
+		to, err := p.exchange(ctx, here)
+		if err != nil {
+			return here.blame(err)
+		}
+		if to.location == "" {
+			return nil
+		}
+		if here, err = here.follow(first, to); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("more than %d redirects", maxRedirects)
+}
+
+// exchange makes one request on a connection of its own. It returns where the
+// answer redirects to; otherwise the answer has been judged.
+func (p *plan) exchange(ctx context.Context, h hop) (redirect, error) {
+	var config *tls.Config
+	if h.secure {
+		var err error
+		if config, err = p.tlsConfig(h.name, h.own); err != nil {
+			return redirect{}, err
+		}
+	}
+	opened, err := p.dial(ctx, h.address)
+	if err != nil {
+		return redirect{}, err
+	}
+	defer opened.Close()
+	// Close with a reset, without TIME_WAIT: the checks of ten thousand virtual
+	// hosts of one endpoint would else hold all local ports (28,000 on Linux)
+	// within a minute. Servers are used to it once they have answered.
+	_ = opened.SetLinger(0)
+
+	var stream net.Conn = opened
+	if h.secure {
+		if stream, err = p.secure(ctx, opened, config); err != nil {
+			return redirect{}, err
+		}
+	}
+	return p.converse(ctx, h, stream)
+}
+
+func (p *plan) converse(ctx context.Context, h hop, stream net.Conn) (redirect, error) {
+	// A server may answer before it has read everything, and hang up: if there
+	// is no answer either, reading it says why.
+	_, _ = stream.Write(p.request(h))
+	answer, err := p.readAnswer(ctx, stream, h.method)
+	if err != nil {
+		return redirect{}, err
+	}
+	if to := redirectOf(answer); p.check.Request.FollowRedirects && to.location != "" {
+		return to, nil
+	}
+	return redirect{}, p.judge(ctx, answer)
+}
+
+func (p *plan) judge(ctx context.Context, answer *http.Response) error {
+	want := p.check.Expect
+	if !want.Status.Has(answer.StatusCode) {
+		return fmt.Errorf("status %d, want %s", answer.StatusCode, want.Status)
+	}
+	if want.Body == "" && p.pattern == nil {
+		return nil
+	}
+	// Not closed: that would read the rest of it.
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBody))
+	if err != nil {
+		return p.failure(ctx, reading, err)
+	}
+	return p.search(body)
+}
+
+func (p *plan) search(body []byte) error {
+	if want := p.check.Expect.Body; !bytes.Contains(body, []byte(want)) {
+		return fmt.Errorf("body lacks %s in its first %d bytes", quote(want), maxBody)
+	}
+	if p.pattern != nil && !p.pattern.Match(body) {
+		return fmt.Errorf("body does not match %s in its first %d bytes", quote(p.pattern.String()), maxBody)
+	}
+	return nil
+}
