@@ -1,2 +1,50 @@
-// Package failover answers DNS questions by the health of their targets.
+// Package failover is a CoreDNS plugin that answers by health: a record's
+// primary while it is healthy, its secondary while it is not, and the primary
+// again as soon as it has recovered.
 package failover
+
+import (
+	"strings"
+
+	"github.com/coredns-failover/failover/plugin/corefile"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/caddy/caddyfile"
+	"github.com/coredns/coredns/plugin"
+	clog "github.com/coredns/coredns/plugin/pkg/log"
+)
+
+const name = "failover"
+
+var log = clog.NewWithPlugin(name)
+
+func init() { plugin.Register(name, setup) }
+
+func setup(c *caddy.Controller) error {
+	f, err := parse(c)
+	if err != nil {
+		return plugin.Error(name, err)
+	}
+	f.server = strings.Join(c.ServerBlockKeys, ",")
+	f.stand(c)
+	configurationOf(c).add(f)
+	return nil
+}
+
+// parse reads all failover directives of a server block.
+func parse(c *caddy.Controller) (*Failover, error) {
+	var tokens []caddyfile.Token
+	for c.Next() {
+		tokens = append(tokens, caddyfile.Token{File: c.File(), Line: c.Line(), Text: c.Val()})
+	}
+	block, err := corefile.Parse(tokens, zonesOf(c))
+	if err != nil {
+		return nil, err
+	}
+	return New(block), nil
+}
+
+// zonesOf returns the zones of the server block that c sets up, normalised.
+func zonesOf(c *caddy.Controller) []string {
+	return plugin.OriginsFromArgsOrServerBlock(nil, c.ServerBlockKeys)
+}

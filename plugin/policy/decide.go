@@ -66,6 +66,10 @@ type Decision struct {
 //	    fail closed [RCODE]   -> RCODE, or NODATA
 //	    fail next             -> the next plugin
 func Decide(r *model.Record, f Family, tiers []Tier) Decision {
+	first, all := lastResort(f, tiers)
+	if len(all) == 0 {
+		return Decision{Kind: NoData} // by either way of the table
+	}
 	for i, tier := range tiers {
 		switch {
 		case tier.enough(f, r.MinHealthy):
@@ -79,7 +83,7 @@ func Decide(r *model.Record, f Family, tiers []Tier) Decision {
 			return active(i, eligible)
 		}
 	}
-	return failed(r.Fail, f, tiers)
+	return failed(r.Fail, first, all)
 }
 
 func active(i int, targets []Chosen) Decision {
@@ -93,12 +97,10 @@ func stateOf(i int) State {
 	return FailedOver
 }
 
-// failed decides when nothing is eligible.
-func failed(fail model.Fail, f Family, tiers []Tier) Decision {
-	i, targets := lastResort(f, tiers)
+// failed decides when nothing is eligible; targets are the last resort, in the
+// i-th tier.
+func failed(fail model.Fail, i int, targets []Chosen) Decision {
 	switch {
-	case len(targets) == 0:
-		return Decision{Kind: NoData}
 	case fail.Mode == model.FailNext:
 		return Decision{Kind: Next, State: FailNext}
 	case fail.Mode == model.FailClosed && fail.Rcode == 0:
@@ -130,4 +132,10 @@ func lastResort(f Family, tiers []Tier) (int, []Chosen) {
 		return i, serving
 	}
 	return 0, nil
+}
+
+// Differs reports whether two decisions differ in what is told of them: the
+// kind of answer, the state or the active tier.
+func (d Decision) Differs(from Decision) bool {
+	return d.Kind != from.Kind || d.State != from.State || d.Tier != from.Tier
 }

@@ -53,10 +53,10 @@ func TestDecide(t *testing.T) {
 		v4    string
 		v6    string
 	}{
-		{"primary", r{MinHealthy: one}, "4+ | 4+", "answer normal 1 1a", "nodata normal 1"},
-		{"secondary", r{MinHealthy: one}, "4- | 4+", "answer failed_over 2 2a", "nodata failed_over 2"},
-		{"third tier", r{MinHealthy: one}, "4- | 4- | 4+", "answer failed_over 3 3a", "nodata failed_over 3"},
-		{"all eligible of a tier", r{MinHealthy: one}, "4+ 4- 4+ | 4+", "answer normal 1 1a 1c", "nodata normal 1"},
+		{"primary", r{MinHealthy: one}, "4+ | 4+", "answer normal 1 1a", "nodata normal 0"},
+		{"secondary", r{MinHealthy: one}, "4- | 4+", "answer failed_over 2 2a", "nodata normal 0"},
+		{"third tier", r{MinHealthy: one}, "4- | 4- | 4+", "answer failed_over 3 3a", "nodata normal 0"},
+		{"all eligible of a tier", r{MinHealthy: one}, "4+ 4- 4+ | 4+", "answer normal 1 1a 1c", "nodata normal 0"},
 		{
 			"families on their own", r{MinHealthy: one}, "4- 6+ | 4+ 6+",
 			"answer failed_over 2 2a", "answer normal 1 1b",
@@ -69,14 +69,14 @@ func TestDecide(t *testing.T) {
 			"unless it is not eligible there", r{MinHealthy: one}, "4- | 4+ 6+",
 			"answer failed_over 2 2a", "answer failed_over 2 2b",
 		},
-		{"min_healthy", r{MinHealthy: two}, "4+ 4- | 4+ 4+", "answer failed_over 2 2a 2b", "nodata failed_over 2"},
+		{"min_healthy", r{MinHealthy: two}, "4+ 4- | 4+ 4+", "answer failed_over 2 2a 2b", "nodata normal 0"},
 		{"min_healthy let go", r{MinHealthy: two}, "4- 4- | 4+ 4-", "answer failed_over 2 2a", "nodata normal 0"},
 		{
 			"min_healthy as a share", r{MinHealthy: model.MinHealthy{Percent: 50}}, "4+ 4- 4- | 4+",
-			"answer failed_over 2 2a", "nodata failed_over 2",
+			"answer failed_over 2 2a", "nodata normal 0",
 		},
-		{"drained", r{MinHealthy: one}, "4d+ 4+ | 4+", "answer normal 1 1b", "nodata normal 1"},
-		{"all of a tier drained", r{MinHealthy: one}, "4d+ | 4+", "answer failed_over 2 2a", "nodata failed_over 2"},
+		{"drained", r{MinHealthy: one}, "4d+ 4+ | 4+", "answer normal 1 1b", "nodata normal 0"},
+		{"all of a tier drained", r{MinHealthy: one}, "4d+ | 4+", "answer failed_over 2 2a", "nodata normal 0"},
 		{"fail open", r{MinHealthy: one}, "4- 4- | 4-", "answer fail_open 1 1a 1b", "nodata normal 0"},
 		{"fail open without the drained", r{MinHealthy: one}, "4d- 4- | 4-", "answer fail_open 1 1b", "nodata normal 0"},
 		{"fail open with all drained", r{MinHealthy: one}, "4d+ | 4d+", "answer fail_open 1 1a", "nodata normal 0"},

@@ -1,0 +1,265 @@
+package failover
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coredns-failover/failover/plugin/verdict"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/core/dnsserver"
+	_ "github.com/coredns/coredns/core/plugin" // Plug in CoreDNS.
+
+	"github.com/miekg/dns"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	caddy.Quiet, dnsserver.Quiet = true, true
+	// forward leaves one behind when it is stopped before it was asked.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/coredns/coredns/plugin/pkg/proxy.(*Transport).connManager"))
+}
+
+// listener is a target that accepts connections; it returns its port.
+func listener(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close()
+		}
+	}()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+// deadPort is one that nobody listens at.
+func deadPort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+func input(corefile string) caddy.Input {
+	return caddy.CaddyfileInput{Filepath: "Corefile", Contents: []byte(corefile), ServerTypeName: "dns"}
+}
+
+// running is an instance of caddy that a test reloads.
+type running struct {
+	*testing.T
+	instance *caddy.Instance
+}
+
+func run(t *testing.T, corefile string) *running {
+	t.Helper()
+	instance, err := caddy.Start(input(corefile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &running{t, instance}
+	r.served()
+	t.Cleanup(func() {
+		for _, err := range r.instance.ShutdownCallbacks() {
+			t.Error(err)
+		}
+		if err := r.instance.Stop(); err != nil {
+			t.Error(err)
+		}
+		r.instance.Wait()
+	})
+	return r
+}
+
+func (r *running) reload(corefile string) error {
+	r.Helper()
+	instance, err := r.instance.Restart(input(corefile))
+	r.instance = instance
+	r.served()
+	return err
+}
+
+// served waits until both servers serve: one that is stopped before goes on for
+// ever, as dns.Server forgets the stop.
+func (r *running) served() {
+	r.Helper()
+	server := r.instance.Servers()[0]
+	for network, addr := range map[string]net.Addr{"udp": server.LocalAddr(), "tcp": server.Addr()} {
+		client := dns.Client{Net: network, Timeout: 10 * time.Second}
+		if _, _, err := client.Exchange(new(dns.Msg).SetQuestion("example.org.", dns.TypeSOA), addr.String()); err != nil {
+			r.Fatal(err)
+		}
+	}
+}
+
+func (r *running) addr() string { return r.instance.Servers()[0].LocalAddr().String() }
+
+func (r *running) ask(name string) string {
+	r.Helper()
+	m, err := dns.Exchange(new(dns.Msg).SetQuestion(name, dns.TypeA), r.addr())
+	return summary(m, 0, err)
+}
+
+// await waits for a condition that is to come true.
+func (r *running) await(what string, condition func() bool) {
+	r.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !condition(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			r.Fatalf("waited too long for %s", what)
+		}
+	}
+}
+
+func (r *running) expectChecks(want int) {
+	r.Helper()
+	if got := healthcheck.engine.Stats().Checks; got != want {
+		r.Errorf("%d checks in the engine, want %d", got, want)
+	}
+}
+
+// block is a server block with records named after the ports that are checked.
+func block(ports ...string) string {
+	s := "example.org:0 {\n bind 127.0.0.1\n"
+	for _, port := range ports {
+		s += fmt.Sprintf(" failover p%s.example.org {\n primary 127.0.0.1\n secondary 127.0.0.2 {\n check none\n }\n"+
+			" check tcp %s {\n interval 1s\n fast_interval 100ms\n threshold 2\n }\n }\n", port, port)
+	}
+	return s + "}\n"
+}
+
+func TestReloadKeepsVerdicts(t *testing.T) {
+	dead, alive := deadPort(t), listener(t)
+	r := run(t, block(dead, alive))
+	r.await("the switch", func() bool { return r.ask("p"+dead+".example.org.") == "NOERROR 127.0.0.2" })
+	check := healthcheck.newest().handlers[0].records[0].tiers[0][0].addresses[0].checks[0]
+	for range 3 {
+		if err := r.reload(block(alive, dead)); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.ask("p" + dead + ".example.org."); got != "NOERROR 127.0.0.2" {
+			t.Fatalf("a reload flipped the answer: %s", got)
+		}
+		r.expectChecks(2)
+	}
+	if healthcheck.newest().handlers[0].records[1].tiers[0][0].addresses[0].checks[0] != check {
+		t.Error("the reload made a new check of an old one")
+	}
+	// Edited: it is another check, but begins with the verdict of the old one.
+	if err := r.reload(strings.ReplaceAll(block(alive, dead), "interval 1s", "interval 900ms")); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.ask("p" + dead + ".example.org."); got != "NOERROR 127.0.0.2" {
+		t.Errorf("editing a check flipped the answer: %s", got)
+	}
+	r.expectChecks(2)
+}
+
+func TestReloadHandsCountersOn(t *testing.T) {
+	dead := deadPort(t)
+	r := run(t, block(dead))
+	r.await("the switch", func() bool { return r.ask("p"+dead+".example.org.") == "NOERROR 127.0.0.2" })
+	before := healthcheck.newest().handlers[0].records[0]
+	served := before.served[2].Load()
+	if err := r.reload(block(dead)); err != nil {
+		t.Fatal(err)
+	}
+	after := healthcheck.newest().handlers[0].records[0]
+	if after == before || after.served[2].Load() != served || served == 0 {
+		t.Errorf("served %d before the reload, and %d after", served, after.served[2].Load())
+	}
+	if after.tiers[0][0].transitions[verdict.Unhealthy].Load() != 1 {
+		t.Error("the transition is forgotten")
+	}
+}
+
+func TestFailedReloadLeavesNothingBehind(t *testing.T) {
+	alive, other := listener(t), listener(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	// This fails when everything has started but the second server.
+	conflict := strings.Replace(block(other), ":0", ":"+taken.Addr().(*net.TCPAddr).String()[len("127.0.0.1:"):], 1)
+
+	r := run(t, block(alive))
+	r.expectChecks(1)
+	if err := r.reload(conflict); err == nil {
+		t.Fatal("the reload should have failed")
+	}
+	r.expectChecks(1)
+	if err := r.reload("example.org:0 {\n failover www.example.org {\n }\n}\n"); err == nil {
+		t.Fatal("the reload should have failed")
+	}
+	r.expectChecks(1)
+	if got := r.ask("p" + alive + ".example.org."); got != "NOERROR 127.0.0.1" {
+		t.Errorf("the old configuration answers %s", got)
+	}
+	if err := r.reload("example.org:0 {\n bind 127.0.0.1\n whoami\n}\n"); err != nil {
+		t.Fatal(err)
+	}
+	r.expectChecks(0)
+	// The old configuration has no failover now, and so no hook of ours.
+	if err := r.reload(conflict); err == nil {
+		t.Fatal("the reload should have failed")
+	}
+	r.expectChecks(0)
+}
+
+func TestFailedFirstStartIsForgottenByTheNext(t *testing.T) {
+	alive, other := listener(t), listener(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	_, port, _ := net.SplitHostPort(taken.Addr().String())
+	if _, err := caddy.Start(input(strings.Replace(block(other), ":0", ":"+port, 1))); err == nil {
+		t.Fatal("the start should have failed")
+	}
+	r := run(t, block(alive))
+	r.expectChecks(1)
+}
+
+func TestReadyOnceAndForAll(t *testing.T) {
+	h := newHealthchecks()
+	if h.isReady() {
+		t.Error("ready before anything has started")
+	}
+	h.begin(&configuration{generation: 1})
+	if !h.isReady() {
+		t.Error("not ready although there is no check to wait for")
+	}
+	alive := listener(t)
+	r := run(t, block(alive))
+	f := healthcheck.newest().handlers[0]
+	r.await("readiness", f.Ready)
+}
+
+func TestCyclesLeaveNoGoroutine(t *testing.T) {
+	alive, dead := listener(t), deadPort(t)
+	for range 20 {
+		t.Run("", func(t *testing.T) {
+			r := run(t, block(alive, dead))
+			r.expectChecks(2)
+		})
+		if n := healthcheck.engine.Stats().Checks; n != 0 {
+			t.Fatalf("%d checks are left", n)
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package failover
+
+import (
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// names finds the record that answers for a name. It is built once and
+// read-only after that.
+type names struct {
+	// byName holds every name that exists in the block: the records' own, and
+	// those above them up to the zone, which exist because something is below
+	// them (RFC 4592, 2.2.2). Lower case, fully qualified.
+	byName map[string]node
+	// wildcards is whether any node has one.
+	wildcards bool
+}
+
+// node is a name that exists.
+type node struct {
+	record   *record // of this name; nil where only names below it have one
+	wildcard *record // of "*" directly below it, or nil
+}
+
+// add puts a record into the table. zone is that of the server block which the
+// record's name is in.
+func (n *names) add(r *record, zone string) {
+	if n.byName == nil {
+		n.byName = make(map[string]node)
+	}
+	name := base(r.Name)
+	if r.Wildcard() {
+		n.wildcards = true
+		n.set(name, func(at *node) { at.wildcard = r })
+	} else {
+		n.set(name, func(at *node) { at.record = r })
+	}
+	for name != zone && name != "." {
+		n.set(name, func(*node) {})
+		name = parent(name)
+	}
+	n.set(zone, func(*node) {})
+}
+
+func (n *names) set(name string, change func(*node)) {
+	at := n.byName[name]
+	change(&at)
+	n.byName[name] = at
+}
+
+// find returns the record that answers for qname, in any case of letters, or
+// nil; exists is whether the name exists in the block, record or not. A
+// record's own name costs one look-up in the table; a name that a wildcard may
+// cover costs one more for each label below the closest name that exists.
+func (n *names) find(qname string) (r *record, exists bool) {
+	var stack [255]byte
+	name := lower(stack[:0], qname)
+	at, ok := n.byName[string(name)]
+	if ok {
+		return at.record, true
+	}
+	if !n.wildcards {
+		return nil, false
+	}
+	for off, end := dns.NextLabel(qname, 0); !end; off, end = dns.NextLabel(qname, off) {
+		if at, ok := n.byName[string(name[off:])]; ok {
+			return at.wildcard, at.wildcard != nil
+		}
+	}
+	return n.byName["."].wildcard, n.byName["."].wildcard != nil
+}
+
+// lower appends name in lower case. DNS folds ASCII letters only (RFC 4343).
+func lower(b []byte, name string) []byte {
+	for i := range len(name) {
+		c := name[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		b = append(b, c)
+	}
+	return b
+}
+
+// base returns a record's name, or that which a wildcard is directly below.
+func base(name string) string {
+	if strings.HasPrefix(name, "*.") {
+		return parent(name)
+	}
+	return name
+}
+
+// parent returns the name one label up; that of the root is the root.
+func parent(name string) string {
+	off, end := dns.NextLabel(name, 0)
+	if end {
+		return "."
+	}
+	return name[off:]
+}
+
+// display returns a name as people write it, without its final dot.
+func display(name string) string {
+	if name == "." {
+		return name
+	}
+	return strings.TrimSuffix(name, ".")
+}
