@@ -2,6 +2,7 @@ package corefile
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/coredns-failover/failover/plugin/model"
@@ -102,14 +103,33 @@ func (r *record) canFailOver() error {
 		`give one a check that is not disabled, or all of them "check none"`)
 }
 
+// meetsMinHealthy: families are decided on their own, so the number must be
+// within reach of each that the tier has.
 func (r *record) meetsMinHealthy() error {
 	for n := 1; n <= len(r.tiers); n++ {
-		if size := len(r.tiers[n]); r.answer.MinHealthy.Of(size) > size {
-			return r.given.at("min_healthy", "%d is above the size of tier %d, which has %d",
-				r.answer.MinHealthy.Count, n, size)
+		for _, f := range []struct {
+			name string
+			is   func(netip.Addr) bool
+		}{{"IPv4", netip.Addr.Is4}, {"IPv6", netip.Addr.Is6}} {
+			if size := r.size(n, f.is); size > 0 && r.answer.MinHealthy.Of(size) > size {
+				return r.given.at("min_healthy", "%d is above the size of tier %d, which has %d for %s",
+					r.answer.MinHealthy.Count, n, size, f.name)
+			}
 		}
 	}
 	return nil
+}
+
+// size returns how many targets of the n-th tier may have addresses of a
+// family: those that are no address may have either.
+func (r *record) size(n int, isOfFamily func(netip.Addr) bool) int {
+	size := 0
+	for _, t := range r.tiers[n] {
+		if t.answer.Kind != model.Address || isOfFamily(t.answer.Addr) {
+			size++
+		}
+	}
+	return size
 }
 
 // hasCNAMEAlone: a name has one CNAME and nothing else (RFC 1034, 3.6.2).
