@@ -23,6 +23,7 @@ type Failover struct {
 
 	place
 	asking asking
+	behind behind // the names that exist only because a record is below them
 }
 
 // New returns the handler of a server block. It answers at once, with every
@@ -54,7 +55,7 @@ func (f *Failover) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 			return f.answer(ctx, w, r, rec.answers[family].Load())
 		}
 	}
-	return f.pass(ctx, w, r)
+	return f.pass(ctx, w, r, rec)
 }
 
 // answer writes what the record answers now.
@@ -65,7 +66,7 @@ func (f *Failover) answer(ctx context.Context, w dns.ResponseWriter, r *dns.Msg,
 	a.describe(ctx, picked)
 	switch a.Kind {
 	case policy.Next:
-		return f.pass(ctx, w, r)
+		return f.pass(ctx, w, r, a.record)
 	case policy.NoData:
 		return f.noData(ctx, w, r, a.record)
 	case policy.Closed:

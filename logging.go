@@ -16,7 +16,8 @@ func logTransition(owners []owner, t engine.Transition) {
 	if t.Reason != nil {
 		reason = t.Reason.Error()
 	}
-	line := fmt.Sprintf("%s: %v -> %v after %v: %s", subject(owners), t.From, t.To, rounded(t.Held), reason)
+	line := fmt.Sprintf("%s: %v -> %v (was %v for %v): %s",
+		subject(owners), t.From, t.To, t.From, rounded(t.Held), reason)
 	if t.To == verdict.Unhealthy {
 		log.Warning(line)
 		return

@@ -24,10 +24,10 @@ func (f *Failover) noData(ctx context.Context, w dns.ResponseWriter, r *dns.Msg,
 
 // noDataLike is the same where the next plugins denied the name, with the SOA
 // of their denial, or where they had no reply to give, which is nil.
-func (f *Failover) noDataLike(r *dns.Msg, denial *dns.Msg) *dns.Msg {
+func (f *Failover) noDataLike(r *dns.Msg, rec *record, denial *dns.Msg) *dns.Msg {
 	m := newReply(r)
 	ttl, name := defaultTTL, strings.ToLower(r.Question[0].Name)
-	if rec, _ := f.names.find(name); rec != nil {
+	if rec != nil {
 		ttl, name = rec.TTL.Max, rec.Name
 	}
 	soa := f.ownSOA(name)
@@ -164,8 +164,13 @@ func (f *Failover) refresh(ctx context.Context, w dns.ResponseWriter, qname stri
 
 // askSOA asks the next plugins for the SOA of the zone that qname is in. It may
 // outlive the query that set it off, so that query's metadata and deadline are
-// not for it.
+// not for it; and where one of them panics, the server does not recover here.
 func (f *Failover) askSOA(ctx context.Context, w dns.ResponseWriter, qname string) *dns.SOA {
+	defer func() {
+		if r := recover(); r != nil {
+			log.Errorf("Asking the next plugins for the SOA of %s: %v", qname, r)
+		}
+	}()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askingTime)
 	defer cancel()
 	ctx = metadata.ContextWithMetadata(ctx)

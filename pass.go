@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 
 	"github.com/coredns/coredns/plugin"
 
@@ -13,41 +14,72 @@ import (
 // pass leaves a question for a name of ours to the next plugins, as if we did
 // not know the name, with two differences: they can not deny that it exists,
 // and address hints, which would bypass failover, are taken out of HTTPS and
-// SVCB records.
-func (f *Failover) pass(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+// SVCB records. rec is nil for a name that exists only because a record is
+// below it.
+func (f *Failover) pass(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, rec *record) (int, error) {
 	if t := r.Question[0].Qtype; t == dns.TypeAXFR || t == dns.TypeIXFR {
 		// A transfer is of a zone, not of a name: it gets what the zone has.
 		return plugin.NextOrFailure(f.Name(), f.Next, ctx, w, r)
 	}
-	p := &passing{ResponseWriter: w}
+	b := f.behindOf(rec)
+	p := &passing{ResponseWriter: w, hints: rec == nil}
 	rcode, err := plugin.NextOrFailure(f.Name(), f.Next, ctx, p, r)
+	if failure(err) {
+		b.ended.Store(false)
+	}
 	switch {
 	case p.denied != nil:
-		return dns.RcodeSuccess, w.WriteMsg(f.noDataLike(r, p.denied))
-	case p.replied || plugin.ClientWrite(rcode) || failure(err):
+		return dns.RcodeSuccess, w.WriteMsg(f.noDataLike(r, rec, p.denied))
+	case p.failed != nil && !b.ended.Load():
+		return rcode, errors.Join(err, w.WriteMsg(p.failed))
+	case p.failed == nil && (p.replied || plugin.ClientWrite(rcode) || failure(err)):
 		return rcode, err
-	default:
-		return dns.RcodeSuccess, w.WriteMsg(f.noDataLike(r, nil))
+	case err != nil:
+		b.ended.Store(true)
 	}
+	return dns.RcodeSuccess, w.WriteMsg(f.noDataLike(r, rec, nil))
+}
+
+// behind is what is known of the plugins behind us for a name.
+type behind struct {
+	// ended is whether their last failure was that none of them knows the name.
+	// cache keeps any failure as a SERVFAIL, which looks like all the others.
+	ended atomic.Bool
+}
+
+func (f *Failover) behindOf(rec *record) *behind {
+	if rec == nil {
+		return &f.behind
+	}
+	return &rec.behind
 }
 
 // passing is the writer that the next plugins see.
 type passing struct {
 	dns.ResponseWriter
+	hints   bool // may stay
 	replied bool
 	denied  *dns.Msg // the reply that denied that the name exists, or nil
+	failed  *dns.Msg // the reply that is but a failure, or nil
 }
 
 // WriteMsg implements dns.ResponseWriter.
 func (p *passing) WriteMsg(m *dns.Msg) error {
 	// With something in the answer section it is the end of a CNAME chain that
-	// does not exist (RFC 6604), not the name asked for.
-	if m.Rcode == dns.RcodeNameError && len(m.Answer) == 0 {
+	// does not exist (RFC 6604) or that fails, not the name asked for.
+	switch {
+	case m.Rcode == dns.RcodeNameError && len(m.Answer) == 0:
 		p.denied = m
+		return nil
+	case m.Rcode == dns.RcodeServerFailure && len(m.Answer) == 0:
+		p.failed = m
 		return nil
 	}
 	p.replied = true
-	return p.ResponseWriter.WriteMsg(withoutHints(m))
+	if !p.hints {
+		m = withoutHints(m)
+	}
+	return p.ResponseWriter.WriteMsg(m)
 }
 
 // Write implements dns.ResponseWriter.

@@ -32,7 +32,7 @@ var rooms = map[string]room{
 		},
 		mustNot: []string{"net/http", "os"},
 	},
-	"plugin/model":   {mustNot: []string{"net", "os", "context"}},
+	"plugin/model":   {mustNot: []string{"context", "os", "sync"}},
 	"plugin/verdict": {mustNot: []string{"context", "net", "net/netip", "os", "sync", "time"}},
 	"plugin/policy":  {rooms: []string{"model"}, mustNot: []string{"context", "net", "os", "time"}},
 	"plugin/corefile": {

@@ -339,6 +339,12 @@ func TestNoDataDoesNotWaitForAnUpstreamThatHangs(t *testing.T) {
 	close(release)
 }
 
+func TestNoDataSurvivesAPanicOfTheNextPlugins(t *testing.T) {
+	f := handlerOf(t, pair)
+	f.Next = plugin.HandlerFunc(func(context.Context, dns.ResponseWriter, *dns.Msg) (int, error) { panic("a bug") })
+	expectAnswer(t, f, "www.example.org.", dns.TypeAAAA, "NOERROR SOA example.org. 30/30")
+}
+
 func TestOwnSOAInABlockForTheRoot(t *testing.T) {
 	f := handlerOf(t, strings.Replace(pair, "www.example.org", "www.example.org *.example.net", 1), ".")
 	expectAnswer(t, f, "www.example.org.", dns.TypeAAAA, "NOERROR SOA www.example.org. 30/30")

@@ -1,7 +1,8 @@
 package model
 
 import (
-	"fmt"
+	"net"
+	"strconv"
 	"time"
 )
 
@@ -112,7 +113,7 @@ type Threshold struct {
 func (c *Check) String() string {
 	s := string(c.Type)
 	if c.Port != 0 {
-		s += fmt.Sprintf(" %s:%d", c.Address, c.Port)
+		s += " " + net.JoinHostPort(c.Address, strconv.Itoa(int(c.Port)))
 	}
 	return s + c.Request.Path
 }

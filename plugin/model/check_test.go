@@ -1,0 +1,24 @@
+package model_test
+
+import (
+	"testing"
+
+	"github.com/coredns-failover/failover/plugin/model"
+)
+
+func TestNameOfACheck(t *testing.T) {
+	tests := []struct {
+		check model.Check
+		want  string
+	}{
+		{model.Check{Type: model.HTTP, Port: 80, Request: model.Request{Path: "/healthz"}}, "http :80/healthz"},
+		{model.Check{Type: model.TCP, Port: 5432, Address: "db.example.org"}, "tcp db.example.org:5432"},
+		{model.Check{Type: model.HTTPS, Port: 443, Address: "::1", Request: model.Request{Path: "/"}}, "https [::1]:443/"},
+		{model.Check{Type: model.ICMP}, "icmp"},
+	}
+	for _, tt := range tests {
+		if got := tt.check.String(); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}
