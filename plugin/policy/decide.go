@@ -25,8 +25,8 @@ const (
 	FailNext                // nothing is eligible: the next plugin answers
 )
 
-// States are all states of a record, from best to worst.
-var States = [...]State{Normal, FailedOver, FailOpen, FailClosed, FailNext}
+// States are all states of a record, in the order of their names.
+var States = [...]State{FailClosed, FailNext, FailOpen, FailedOver, Normal}
 
 // String returns the state's name, as metrics and logs have it.
 func (s State) String() string {

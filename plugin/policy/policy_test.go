@@ -125,7 +125,7 @@ func TestDecideAnswersOnlyEligibleAddressesOfATarget(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	got := fmt.Sprint(Families, States)
-	if want := "[IPv4 IPv6] [normal failed_over fail_open fail_closed fail_next]"; got != want {
+	if want := "[IPv4 IPv6] [fail_closed fail_next fail_open failed_over normal]"; got != want {
 		t.Errorf("got %s", got)
 	}
 }
