@@ -91,11 +91,14 @@ func (c *configuration) start() error {
 	if err := sweep(); err != nil {
 		return err
 	}
-	claims := claiming{configuration: c, before: healthcheck.newest().records(), kit: probe.NewKit(),
-		settings: make(map[unique.Handle[model.Check]]*engine.Settings)}
+	claims := claiming{
+		configuration: c, before: healthcheck.newest().records(), kit: probe.NewKit(),
+		settings: make(map[unique.Handle[model.Check]]*engine.Settings),
+	}
 	healthcheck.begin(c)
 	for _, f := range c.handlers {
 		for _, r := range f.records {
+			claims.root = f.config.Root
 			if err := claims.record(r, claims.before[f.placeOf(r)]); err != nil {
 				return err
 			}
@@ -140,6 +143,7 @@ func (c *configuration) records() map[recordPlace]*record {
 type claiming struct {
 	configuration *configuration
 	before        map[recordPlace]*record // of the configuration before
+	root          string                  // of the server block
 	kit           *probe.Kit
 	settings      map[unique.Handle[model.Check]]*engine.Settings
 }
@@ -166,10 +170,11 @@ func (cl *claiming) record(r, before *record) error {
 
 func (cl *claiming) address(a, before *address) error {
 	for i := range a.target.Checks {
-		m := &a.target.Checks[i]
+		m := a.target.Checks[i]
 		if m.Disabled {
 			continue
 		}
+		m.TLS = m.TLS.In(cl.root)
 		spec, err := cl.spec(m, a.Addr)
 		if err != nil {
 			return err
@@ -178,24 +183,24 @@ func (cl *claiming) address(a, before *address) error {
 			spec.Edited, _ = before.checks[i].(*engine.Check[owner])
 		}
 		a.checks[i] = healthcheck.engine.Claim(
-			cl.configuration.generation, owner{cl.configuration, a, m}, identify(m, a.Addr), spec)
+			cl.configuration.generation, owner{cl.configuration, a, i}, identify(m, a.Addr), spec)
 	}
 	return nil
 }
 
-func (cl *claiming) spec(m *model.Check, addr netip.Addr) (engine.Spec[owner], error) {
-	prober, err := cl.kit.Prober(*m, addr)
+func (cl *claiming) spec(m model.Check, addr netip.Addr) (engine.Spec[owner], error) {
+	prober, err := cl.kit.Prober(m, addr)
 	if err != nil {
 		return engine.Spec[owner]{}, err
 	}
-	key := unique.Make(*m)
+	key := unique.Make(m)
 	if cl.settings[key] == nil {
 		cl.settings[key] = settings(m)
 	}
 	return engine.Spec[owner]{Prober: prober, Settings: cl.settings[key]}, nil
 }
 
-func settings(m *model.Check) *engine.Settings {
+func settings(m model.Check) *engine.Settings {
 	return &engine.Settings{
 		Schedule:  engine.Schedule(m.Schedule),
 		Threshold: verdict.Threshold(m.Threshold),

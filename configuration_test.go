@@ -187,6 +187,26 @@ func TestReloadHandsCountersOn(t *testing.T) {
 	}
 }
 
+func TestFilesAreTakenFromTheRootOfTheBlock(t *testing.T) {
+	dir := t.TempDir()
+	r := run(t, fmt.Sprintf(`example.org:0 {
+	bind 127.0.0.1
+	root %s
+	failover www.example.org {
+		primary 127.0.0.1
+		check https {
+			tls ca.pem
+		}
+	}
+}
+`, dir))
+	check := healthcheck.newest().handlers[0].records[0].tiers[0][0].addresses[0].checks[0]
+	r.await("a broken check", func() bool { return check.Status().Broken })
+	if got := check.Status().Err.Error(); !strings.Contains(got, dir+"/ca.pem") {
+		t.Errorf("the check is broken because %s", got)
+	}
+}
+
 func TestFailedReloadLeavesNothingBehind(t *testing.T) {
 	alive, other := listener(t), listener(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

@@ -23,7 +23,6 @@ type Failover struct {
 
 	place
 	asking asking
-	behind behind // the names that exist only because a record is below them
 }
 
 // New returns the handler of a server block. It answers at once, with every
@@ -43,7 +42,7 @@ func (f *Failover) Name() string { return name }
 
 // ServeDNS implements plugin.Handler.
 func (f *Failover) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
-	if r.Opcode != dns.OpcodeQuery || len(r.Question) != 1 || r.Question[0].Qclass != dns.ClassINET {
+	if !ours(r) {
 		return plugin.NextOrFailure(f.Name(), f.Next, ctx, w, r)
 	}
 	rec, exists := f.names.find(r.Question[0].Name)
@@ -56,6 +55,11 @@ func (f *Failover) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 		}
 	}
 	return f.pass(ctx, w, r, rec)
+}
+
+// ours reports whether r is of a form that may be for us: a query of class IN.
+func ours(r *dns.Msg) bool {
+	return r.Opcode == dns.OpcodeQuery && len(r.Question) == 1 && r.Question[0].Qclass == dns.ClassINET
 }
 
 // answer writes what the record answers now.

@@ -60,6 +60,9 @@ func FuzzServeDNS(f *testing.F) {
 		}
 		handler.roll(dice)
 		handler.Next = nexts[int(dice)%len(nexts)]
+		if handler.Next == nil {
+			handler.Next = end{handler}
+		}
 		mustReplyOnce(t, handler, question)
 	})
 }

@@ -44,18 +44,18 @@ type identity struct {
 	addr  netip.Addr // zero where the check probes an address of its own
 }
 
-func identify(m *model.Check, addr netip.Addr) identity {
+func identify(m model.Check, addr netip.Addr) identity {
 	if m.Address != "" {
 		addr = netip.Addr{}
 	}
-	return identity{unique.Make(*m), addr}
+	return identity{unique.Make(m), addr}
 }
 
 // owner of a claim: one check of one address of a target.
 type owner struct {
 	configuration *configuration
 	address       *address
-	check         *model.Check
+	check         int // which of the target's checks
 }
 
 // health is what is known of a check of one address.

@@ -38,7 +38,8 @@ func logBroken(owners []owner, err error) {
 func subject(owners []owner) string {
 	o := owners[0]
 	t := o.address.target
-	s := fmt.Sprintf("record %s, tier %d, target %s, check %v", display(t.record.Name), t.tier, t.Text, o.check)
+	s := fmt.Sprintf("record %s, tier %d, target %s, check %v",
+		display(t.record.Name), t.tier, t.Text, &t.Checks[o.check])
 	if more := len(owners) - 1; more > 0 {
 		s += fmt.Sprintf(" (and %d more that share it)", more)
 	}

@@ -122,11 +122,11 @@ type scrape struct {
 }
 
 func (s *scrape) gauge(d *prometheus.Desc, v float64, labels ...string) {
-	s.ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append(s.labels[:len(s.labels):len(s.labels)], labels...)...)
+	s.ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, slices.Concat(s.labels, labels)...)
 }
 
 func (s *scrape) counter(d *prometheus.Desc, v uint64, labels ...string) {
-	s.ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), append(s.labels[:len(s.labels):len(s.labels)], labels...)...)
+	s.ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), slices.Concat(s.labels, labels)...)
 }
 
 func (s *scrape) record(r *record) {

@@ -2,9 +2,7 @@ package failover
 
 import (
 	"context"
-	"errors"
 	"slices"
-	"sync/atomic"
 
 	"github.com/coredns/coredns/plugin"
 
@@ -17,41 +15,21 @@ import (
 // SVCB records. rec is nil for a name that exists only because a record is
 // below it.
 func (f *Failover) pass(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, rec *record) (int, error) {
-	if t := r.Question[0].Qtype; t == dns.TypeAXFR || t == dns.TypeIXFR {
-		// A transfer is of a zone, not of a name: it gets what the zone has.
+	if transfer(r) {
 		return plugin.NextOrFailure(f.Name(), f.Next, ctx, w, r)
 	}
-	b := f.behindOf(rec)
 	p := &passing{ResponseWriter: w, hints: rec == nil}
 	rcode, err := plugin.NextOrFailure(f.Name(), f.Next, ctx, p, r)
-	if failure(err) {
-		b.ended.Store(false)
-	}
-	switch {
-	case p.denied != nil:
-		return dns.RcodeSuccess, w.WriteMsg(f.noDataLike(r, rec, p.denied))
-	case p.failed != nil && !b.ended.Load():
-		return rcode, errors.Join(err, w.WriteMsg(p.failed))
-	case p.failed == nil && (p.replied || plugin.ClientWrite(rcode) || failure(err)):
+	if p.denied == nil && (p.replied || err != nil || plugin.ClientWrite(rcode)) {
 		return rcode, err
-	case err != nil:
-		b.ended.Store(true)
 	}
-	return dns.RcodeSuccess, w.WriteMsg(f.noDataLike(r, rec, nil))
+	return dns.RcodeSuccess, w.WriteMsg(f.noDataLike(r, rec, p.denied))
 }
 
-// behind is what is known of the plugins behind us for a name.
-type behind struct {
-	// ended is whether their last failure was that none of them knows the name.
-	// cache keeps any failure as a SERVFAIL, which looks like all the others.
-	ended atomic.Bool
-}
-
-func (f *Failover) behindOf(rec *record) *behind {
-	if rec == nil {
-		return &f.behind
-	}
-	return &rec.behind
+// transfer reports whether r asks for a zone and not for a name.
+func transfer(r *dns.Msg) bool {
+	t := r.Question[0].Qtype
+	return t == dns.TypeAXFR || t == dns.TypeIXFR
 }
 
 // passing is the writer that the next plugins see.
@@ -60,19 +38,14 @@ type passing struct {
 	hints   bool // may stay
 	replied bool
 	denied  *dns.Msg // the reply that denied that the name exists, or nil
-	failed  *dns.Msg // the reply that is but a failure, or nil
 }
 
 // WriteMsg implements dns.ResponseWriter.
 func (p *passing) WriteMsg(m *dns.Msg) error {
 	// With something in the answer section it is the end of a CNAME chain that
-	// does not exist (RFC 6604) or that fails, not the name asked for.
-	switch {
-	case m.Rcode == dns.RcodeNameError && len(m.Answer) == 0:
+	// does not exist (RFC 6604), not the name asked for.
+	if m.Rcode == dns.RcodeNameError && len(m.Answer) == 0 {
 		p.denied = m
-		return nil
-	case m.Rcode == dns.RcodeServerFailure && len(m.Answer) == 0:
-		p.failed = m
 		return nil
 	}
 	p.replied = true
@@ -86,24 +59,6 @@ func (p *passing) WriteMsg(m *dns.Msg) error {
 func (p *passing) Write(b []byte) (int, error) {
 	p.replied = true
 	return p.ResponseWriter.Write(b)
-}
-
-// endOfChain is what CoreDNS says when no plugin is left to ask.
-var endOfChain = func() string {
-	_, err := plugin.NextOrFailure("", nil, context.Background(), nil, nil)
-	return errors.Unwrap(err).Error()
-}()
-
-// failure tells an error that stands for a failure, such as an upstream that
-// does not answer, from the end of the chain, which says that nobody knows
-// more of the name. Behind a failure there may be data, so it must not become
-// NODATA, which resolvers would remember.
-func failure(err error) bool {
-	if err == nil {
-		return false
-	}
-	cause := errors.Unwrap(err)
-	return cause == nil || cause.Error() != endOfChain
 }
 
 // withoutHints returns m without the ipv4hint and ipv6hint of its HTTPS and

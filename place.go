@@ -2,6 +2,7 @@ package failover
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
@@ -31,6 +32,19 @@ func (f *Failover) stand(c *caddy.Controller) {
 		return f
 	})
 	f.plugins = len(f.config.Plugin)
+	onceComplete.Do(func() {
+		last := dnsserver.Directives[len(dnsserver.Directives)-1]
+		caddy.RegisterParsingCallback("dns", last, inEach((*Failover).close))
+	})
+}
+
+// onceComplete waits for the first set-up: only then plugin.cfg is known to the
+// last word.
+var onceComplete sync.Once
+
+// close puts the end behind all plugins of the server block.
+func (f *Failover) close() {
+	f.config.AddPlugin(func(plugin.Handler) plugin.Handler { return end{f} })
 }
 
 // The plugins of a block are set up in the order of plugin.cfg, so whether it

@@ -29,7 +29,6 @@ type record struct {
 	// reads it with one atomic load.
 	answers [2]atomic.Pointer[answer]
 	soa     soaCache
-	behind  behind
 
 	mu sync.Mutex // one update at a time
 }

@@ -34,7 +34,9 @@ func handlerOf(t testing.TB, text string, zones ...string) *Failover {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(block)
+	f := New(block)
+	f.Next = end{f}
+	return f
 }
 
 // set gives every check of the targets with these words a verdict.
@@ -266,13 +268,10 @@ func TestNoReplyOfTheNextPluginsIsNoData(t *testing.T) {
 	says := func(rcode int, err error) plugin.Handler {
 		return plugin.HandlerFunc(func(context.Context, dns.ResponseWriter, *dns.Msg) (int, error) { return rcode, err })
 	}
-	_, end := plugin.NextOrFailure("file", nil, context.Background(), nil, nil)
 	tests := []struct {
 		next plugin.Handler
 		want string
 	}{
-		{nil, "NOERROR SOA example.org. 30/30"},
-		{says(dns.RcodeServerFailure, end), "NOERROR SOA example.org. 30/30"},
 		{says(dns.RcodeServerFailure, nil), "NOERROR SOA example.org. 30/30"},
 		{says(dns.RcodeServerFailure, fmt.Errorf("no healthy upstream")), "unwritten SERVFAIL no healthy upstream"},
 		{nextSays(dns.RcodeServerFailure), "SERVFAIL"},
@@ -283,6 +282,15 @@ func TestNoReplyOfTheNextPluginsIsNoData(t *testing.T) {
 		f.Next = tt.next
 		expectAnswer(t, f, "www.example.org.", dns.TypeMX, tt.want)
 	}
+}
+
+func TestTheEndOfTheChainKnowsOurNamesOnly(t *testing.T) {
+	f := handlerOf(t, strings.Replace(pair, "www", "www.deep", 1))
+	expectAnswer(t, f, "www.deep.example.org.", dns.TypeMX, "NOERROR SOA example.org. 30/30")
+	expectAnswer(t, f, "deep.example.org.", dns.TypeMX, "NOERROR SOA example.org. 30/30")
+	const nobody = "unwritten SERVFAIL plugin/failover: no next plugin found"
+	expectAnswer(t, f, "mail.example.org.", dns.TypeMX, nobody)
+	expectAnswer(t, f, "example.org.", dns.TypeAXFR, nobody)
 }
 
 func TestDenialAtTheEndOfACNAMEChainPasses(t *testing.T) {

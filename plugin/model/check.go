@@ -2,6 +2,7 @@ package model
 
 import (
 	"net"
+	"path/filepath"
 	"strconv"
 	"time"
 )
@@ -92,6 +93,17 @@ type TLSOptions struct {
 	CertFile, KeyFile  string // client certificate; both or none
 	CAFile             string // empty means the system's roots
 	InsecureSkipVerify bool
+}
+
+// In returns the options with relative paths taken from dir, as CoreDNS's other
+// plugins take them from the root of a server block.
+func (o TLSOptions) In(dir string) TLSOptions {
+	for _, path := range []*string{&o.CertFile, &o.KeyFile, &o.CAFile} {
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(dir, *path)
+		}
+	}
+	return o
 }
 
 // Schedule says when a check is probed.

@@ -22,3 +22,13 @@ func TestNameOfACheck(t *testing.T) {
 		}
 	}
 }
+
+func TestPathsAreTakenFromTheRoot(t *testing.T) {
+	o := model.TLSOptions{CertFile: "client.pem", KeyFile: "/keys/client.pem"}
+	if got, want := o.In("/etc/coredns"), (model.TLSOptions{CertFile: "/etc/coredns/client.pem", KeyFile: "/keys/client.pem"}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got := o.In(""); got != o {
+		t.Errorf("without a root: %+v", got)
+	}
+}
