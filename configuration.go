@@ -1,13 +1,7 @@
 package failover
 
 import (
-	"net/netip"
-	"unique"
-
 	"github.com/coredns-failover/failover/plugin/engine"
-	"github.com/coredns-failover/failover/plugin/model"
-	"github.com/coredns-failover/failover/plugin/probe"
-	"github.com/coredns-failover/failover/plugin/verdict"
 
 	"github.com/coredns/caddy"
 )
@@ -88,18 +82,16 @@ func (c *configuration) add(f *Failover) { c.handlers = append(c.handlers, f) }
 // the instance serves, so that the first answer knows what the instance before
 // has learned.
 func (c *configuration) start() error {
-	if err := sweep(); err != nil {
+	if err := sweep(); err != nil { // what a first start left that failed
 		return err
 	}
-	claims := claiming{
-		configuration: c, before: healthcheck.newest().records(), kit: probe.NewKit(),
-		settings: make(map[unique.Handle[model.Check]]*engine.Settings),
-	}
+	before := healthcheck.newest().records()
 	healthcheck.begin(c)
+	cl := newClaims(c)
 	for _, f := range c.handlers {
+		cl.root = f.config.Root
 		for _, r := range f.records {
-			claims.root = f.config.Root
-			if err := claims.record(r, claims.before[f.placeOf(r)]); err != nil {
+			if err := cl.record(r, before[f.placeOf(r)]); err != nil {
 				return err
 			}
 			r.update()
@@ -137,73 +129,4 @@ func (c *configuration) records() map[recordPlace]*record {
 		}
 	}
 	return all
-}
-
-// claiming claims the checks of one configuration.
-type claiming struct {
-	configuration *configuration
-	before        map[recordPlace]*record // of the configuration before
-	root          string                  // of the server block
-	kit           *probe.Kit
-	settings      map[unique.Handle[model.Check]]*engine.Settings
-}
-
-// record claims the checks of r. It goes on where before, the record in its
-// place, has come to; that is nil for a new record.
-func (cl *claiming) record(r, before *record) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.inherit(before)
-	for _, tier := range r.tiers {
-		for _, t := range tier {
-			old := before.targetLike(t)
-			t.inherit(old)
-			for _, a := range t.addresses {
-				if err := cl.address(a, old.addressLike(a)); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
-}
-
-func (cl *claiming) address(a, before *address) error {
-	for i := range a.target.Checks {
-		m := a.target.Checks[i]
-		if m.Disabled {
-			continue
-		}
-		m.TLS = m.TLS.In(cl.root)
-		spec, err := cl.spec(m, a.Addr)
-		if err != nil {
-			return err
-		}
-		if before != nil && i < len(before.checks) {
-			spec.Edited, _ = before.checks[i].(*engine.Check[owner])
-		}
-		a.checks[i] = healthcheck.engine.Claim(
-			cl.configuration.generation, owner{cl.configuration, a, i}, identify(m, a.Addr), spec)
-	}
-	return nil
-}
-
-func (cl *claiming) spec(m model.Check, addr netip.Addr) (engine.Spec[owner], error) {
-	prober, err := cl.kit.Prober(m, addr)
-	if err != nil {
-		return engine.Spec[owner]{}, err
-	}
-	key := unique.Make(m)
-	if cl.settings[key] == nil {
-		cl.settings[key] = settings(m)
-	}
-	return engine.Spec[owner]{Prober: prober, Settings: cl.settings[key]}, nil
-}
-
-func settings(m model.Check) *engine.Settings {
-	return &engine.Settings{
-		Schedule:  engine.Schedule(m.Schedule),
-		Threshold: verdict.Threshold(m.Threshold),
-		Observe:   observe(m.Type),
-	}
 }

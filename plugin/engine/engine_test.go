@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -481,6 +482,24 @@ func TestOutcomesAreObserved(t *testing.T) {
 		want := "[success 0s failure 0s late 30s broken 0s success 1s failure 4s]"
 		if fmt.Sprint(seen) != want {
 			t.Errorf("observed %v, want %v", seen, want)
+		}
+	})
+}
+
+func TestIdleChecksHaveNoGoroutine(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		before := runtime.NumGoroutine()
+		for i := range 10000 {
+			w.Claim(1, "www", fmt.Sprint(i), spec(serverOf(up())))
+		}
+		w.Start()
+		time.Sleep(9999 * time.Millisecond) // all have been probed, and none is due
+		synctest.Wait()
+		if n := w.Stats().Unknown; n != 0 {
+			t.Errorf("%d checks have not been probed", n)
+		}
+		if n := runtime.NumGoroutine() - before; n > 10 {
+			t.Errorf("%d goroutines for idle checks", n)
 		}
 	})
 }
