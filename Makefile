@@ -37,8 +37,8 @@ fmt: build/golangci-lint ## format the code as lint wants it
 	build/golangci-lint fmt ./...
 
 .PHONY: bench
-bench: ## run the benchmarks (BENCH=regexp)
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+bench: build/coredns ## run the benchmarks (BENCH=regexp)
+	FAILOVER_COREDNS=$(CURDIR)/build/coredns $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME=30s
