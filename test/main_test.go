@@ -40,7 +40,7 @@ func buildAndRun(m *testing.M) (code int) {
 	}
 	defer os.RemoveAll(built)
 	if program = os.Getenv("FAILOVER_COREDNS"); program == "" {
-		if program, err = build("coredns-race", "-race"); err != nil {
+		if program, err = build("coredns-as-tested", raceFlags...); err != nil {
 			return fail(err)
 		}
 	}

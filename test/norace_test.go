@@ -1,0 +1,6 @@
+//go:build !race
+
+package test_test
+
+// raceFlags build CoreDNS without the race detector, as this test is.
+var raceFlags []string
