@@ -309,7 +309,7 @@ func TestIPv6(t *testing.T) {
 	s.log.await(t, 1, "target ::1, check http", "unknown -> healthy")
 	mustAnswer(t, s, "www.example.org", dns.TypeAAAA, "::1")
 	mustAnswer(t, s, "www.example.org", dns.TypeA, "NODATA") // the primary is eligible, over IPv6
-	if got := primary.request().Host; got != "www.example.org" {
+	if got := primary.request().Host; got != "www.example.org:"+primary.port {
 		t.Errorf("the Host is %s", got)
 	}
 
@@ -349,12 +349,12 @@ func TestRequest(t *testing.T) {
 	s.log.await(t, 2, "unknown -> healthy")
 
 	got := plain.request()
-	if got.Method != "GET" || got.RequestURI != "/" || got.Host != "plain.example.org" ||
+	if got.Method != "GET" || got.RequestURI != "/" || got.Host != "plain.example.org:"+plain.port ||
 		got.UserAgent() != "coredns-failover" {
 		t.Errorf("the plain request is %s %s to %s by %s", got.Method, got.RequestURI, got.Host, got.UserAgent())
 	}
 	got = special.request()
-	if got.Method != "POST" || got.RequestURI != "/healthz?full=1" || got.Host != "health.example.net" ||
+	if got.Method != "POST" || got.RequestURI != "/healthz?full=1" || got.Host != "health.example.net:"+special.port ||
 		got.UserAgent() != "tester" || strings.Join(got.Header["X-Token"], "|") != "a b|c" {
 		t.Errorf("the special request is %s %s to %s with %v", got.Method, got.RequestURI, got.Host, got.Header)
 	}

@@ -20,10 +20,6 @@ const (
 	defaultStatus = "200-399"
 )
 
-// maxBody is how much of an answer is read (Route 53's limit): nothing longer
-// can be found in it.
-const maxBody = 5120
-
 func webArguments(c *check, args []string) (err error) {
 	c.model.Request.Method, c.model.Request.Path = defaultMethod, defaultPath
 	if c.model.Expect.Status, err = model.ParseStatusSet(defaultStatus); err != nil {
@@ -104,8 +100,8 @@ func setBody(c *check, l line) error {
 
 // readable refuses what is longer than what is read.
 func readable(text string) error {
-	if len(text) > maxBody {
-		return fmt.Errorf("%s has %d bytes, but only %d of the answer are read", quoted(text), len(text), maxBody)
+	if len(text) > model.MaxBody {
+		return fmt.Errorf("%s has %d bytes, but only %d of the answer are read", quoted(text), len(text), model.MaxBody)
 	}
 	return nil
 }

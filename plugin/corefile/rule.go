@@ -112,8 +112,8 @@ func (r *record) meetsMinHealthy() error {
 			is   func(netip.Addr) bool
 		}{{"IPv4", netip.Addr.Is4}, {"IPv6", netip.Addr.Is6}} {
 			if size := r.size(n, f.is); size > 0 && r.answer.MinHealthy.Of(size) > size {
-				return r.given.at("min_healthy", "%d is above the size of tier %d, which has %d for %s",
-					r.answer.MinHealthy.Count, n, size, f.name)
+				return r.given.at("min_healthy", "%d is above the size of tier %d: it has %d for %s, so write %d at most",
+					r.answer.MinHealthy.Count, n, size, f.name, size)
 			}
 		}
 	}

@@ -70,10 +70,13 @@ type Request struct {
 	QueryType       uint16 // dns
 }
 
+// MaxBody is how many bytes of a body are read and searched (Route 53's limit).
+const MaxBody = 5120
+
 // Expect is what a healthy answer looks like. An empty string expects nothing.
 type Expect struct {
 	Status StatusSet // http, https
-	// Body must occur in the first 5120 bytes of the body (Route 53's limit).
+	// Body must occur in the first MaxBody bytes of the body.
 	Body string
 	// BodyRegexp must match there (RE2 syntax).
 	BodyRegexp string

@@ -9,10 +9,9 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-)
 
-// maxBody is how much of a body is read and searched (Route 53's limit).
-const maxBody = 5120
+	"github.com/coredns-failover/failover/plugin/model"
+)
 
 // maxRedirects is how many redirects a probe follows.
 const maxRedirects = 10
@@ -91,7 +90,7 @@ func (p *plan) judge(ctx context.Context, answer *http.Response) error {
 		return nil
 	}
 	// Not closed: that would read the rest of it.
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBody))
+	body, err := io.ReadAll(io.LimitReader(answer.Body, model.MaxBody))
 	if err != nil {
 		return p.failure(ctx, reading, err)
 	}
@@ -100,10 +99,10 @@ func (p *plan) judge(ctx context.Context, answer *http.Response) error {
 
 func (p *plan) search(body []byte) error {
 	if want := p.check.Expect.Body; !bytes.Contains(body, []byte(want)) {
-		return fmt.Errorf("body lacks %s in its first %d bytes", quote(want), maxBody)
+		return fmt.Errorf("body lacks %s in its first %d bytes", quote(want), model.MaxBody)
 	}
 	if p.pattern != nil && !p.pattern.Match(body) {
-		return fmt.Errorf("body does not match %s in its first %d bytes", quote(p.pattern.String()), maxBody)
+		return fmt.Errorf("body does not match %s in its first %d bytes", quote(p.pattern.String()), model.MaxBody)
 	}
 	return nil
 }

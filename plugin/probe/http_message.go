@@ -27,7 +27,7 @@ func (p *plan) request(h hop) []byte {
 		own = p.check.Request.Header
 	}
 	b := make([]byte, 0, 256)
-	b = fmt.Appendf(b, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", h.method, h.path, h.host)
+	b = fmt.Appendf(b, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", h.method, h.path, h.authority())
 	if saysLength[h.method] {
 		b = append(b, "Content-Length: 0\r\n"...)
 	}

@@ -16,7 +16,7 @@ import (
 type hop struct {
 	secure  bool   // https
 	address string // to connect to, as "host:port"
-	host    string // the Host header
+	host    string // the host of its URL
 	name    string // what a certificate must be for
 	method  string
 	path    string // with its query
@@ -56,6 +56,17 @@ func (h hop) origin() *url.URL {
 		scheme = "https"
 	}
 	return &url.URL{Scheme: scheme, Host: h.host}
+}
+
+// authority is what the Host header says: the host with the port, where that is
+// not the scheme's own (RFC 9110, 7.2; Route 53 does the same).
+func (h hop) authority() string {
+	origin := h.origin()
+	_, port, err := net.SplitHostPort(h.address)
+	if err != nil || origin.Port() != "" || port == ports[origin.Scheme] {
+		return h.host
+	}
+	return net.JoinHostPort(origin.Hostname(), port)
 }
 
 // blame adds to err where redirects have led to.

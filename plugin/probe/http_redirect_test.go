@@ -17,8 +17,8 @@ func moved(status int, location string) string {
 	return fmt.Sprintf("HTTP/1.1 %d Moved\r\nLocation: %s\r\n\r\n", status, location)
 }
 
-// site answers each path with a text of its own, PORT being its port, and
-// records what it was asked.
+// site answers each path with a text of its own, and records what it was asked.
+// PORT is its port, in both.
 func site(r *recorder, pages map[string]string) func(net.Conn) {
 	return func(conn net.Conn) {
 		request := readRequest(conn)
@@ -27,9 +27,9 @@ func site(r *recorder, pages map[string]string) func(net.Conn) {
 		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.requests = append(r.requests, fmt.Sprintf("%s %s %s %s",
-			request.Method, request.Host, request.URL, request.Header.Get("X-Secret")))
 		_, port, _ := net.SplitHostPort(conn.LocalAddr().String())
+		r.requests = append(r.requests, fmt.Sprintf("%s %s %s %s", request.Method,
+			strings.Replace(request.Host, ":"+port, ":PORT", 1), request.URL, request.Header.Get("X-Secret")))
 		io.WriteString(conn, strings.ReplaceAll(pages[request.URL.Path], "PORT", port))
 	}
 }
@@ -49,22 +49,22 @@ func TestRedirects(t *testing.T) {
 		asked    string
 		want     string
 	}{
-		"relative":         {"GET", 302, "/login?a=b", "GET www.example.org /login?a=b s", healthy},
-		"to the directory": {"GET", 307, "login", "GET www.example.org /login s", healthy},
-		"whole URL":        {"GET", 301, "http://www.example.org/login", "GET www.example.org /login s", healthy},
-		"other case":       {"GET", 301, "http://WWW.Example.Org:80/login", "GET www.example.org /login s", healthy},
-		"port listened on": {"GET", 301, "http://www.example.org:PORT/login", "GET www.example.org /login s", healthy},
-		"space":            {"GET", 302, "/login?a b", "GET www.example.org /login?a%20b s", healthy},
-		"head":             {"HEAD", 303, "/login", "HEAD www.example.org /login s", healthy},
-		"post":             {"POST", 302, "/login", "GET www.example.org /login s", healthy},
-		"post kept":        {"POST", 308, "/login", "POST www.example.org /login s", healthy},
+		"relative":         {"GET", 302, "/login?a=b", "GET www.example.org:PORT /login?a=b s", healthy},
+		"to the directory": {"GET", 307, "login", "GET www.example.org:PORT /login s", healthy},
+		"whole URL":        {"GET", 301, "http://www.example.org/login", "GET www.example.org:PORT /login s", healthy},
+		"other case":       {"GET", 301, "http://WWW.Example.Org:80/login", "GET www.example.org:PORT /login s", healthy},
+		"port listened on": {"GET", 301, "http://www.example.org:PORT/login", "GET www.example.org:PORT /login s", healthy},
+		"space":            {"GET", 302, "/login?a b", "GET www.example.org:PORT /login?a%20b s", healthy},
+		"head":             {"HEAD", 303, "/login", "HEAD www.example.org:PORT /login s", healthy},
+		"post":             {"POST", 302, "/login", "GET www.example.org:PORT /login s", healthy},
+		"post kept":        {"POST", 308, "/login", "POST www.example.org:PORT /login s", healthy},
 		"without location": {"GET", 302, "", "", healthy},
 		"not modified":     {"GET", 304, "/login", "", healthy},
 		"other scheme":     {"GET", 302, "ftp://a/", "", `redirect to "ftp://a/", which is no http or https URL`},
 		"no URL":           {"GET", 302, "http://[/", "", `redirect to "http://[/", which is no http or https URL`},
 		"path escape":      {"GET", 302, "/%zz", "", `redirect to "/%zz", which is no http or https URL`},
 		"no host":          {"GET", 302, "http:///x", "", `redirect to "http:///x", which is no http or https URL`},
-		"wrong there":      {"GET", 302, "/bad", "GET www.example.org /bad s", `redirected to "http://www.example.org/bad": status 500, want 200-399`},
+		"wrong there":      {"GET", 302, "/bad", "GET www.example.org:PORT /bad s", `redirected to "http://www.example.org/bad": status 500, want 200-399`},
 		"no port there":    {"GET", 302, "http://a:99999/", "", `redirected to "http://a:99999/": cannot connect: address 99999: invalid port`},
 		"no host there":    {"GET", 302, "http://no..such/", "", `redirected to "http://no..such/": no such host "no..such"`},
 	} {
@@ -121,11 +121,11 @@ func TestRedirectToOtherOrigins(t *testing.T) {
 	}))
 	for path, test := range map[string]struct{ other, own string }{
 		// The target's address, though the name is one that no resolver knows.
-		"/port": {fmt.Sprintf("GET www.example.org:%d / ", other.Port()), "GET www.example.org /port s"},
-		"/name": {fmt.Sprintf("GET localhost:%d / ", other.Port()), "GET www.example.org /name s"},
+		"/port": {"GET www.example.org:PORT / ", "GET www.example.org:PORT /port s"},
+		"/name": {"GET localhost:PORT / ", "GET www.example.org:PORT /name s"},
 		"/back": {
-			fmt.Sprintf("GET 127.0.0.1:%d /back ", other.Port()),
-			"GET www.example.org /back s, GET www.example.org / s",
+			"GET 127.0.0.1:PORT /back ",
+			"GET www.example.org:PORT /back s, GET www.example.org:PORT / s",
 		},
 	} {
 		t.Run(path, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -109,19 +110,19 @@ func TestHTTPRequest(t *testing.T) {
 	}{
 		"plain": {
 			func(*model.Check) {},
-			"GET / HTTP/1.1\r\nHost: www.example.org\r\nConnection: close\r\nUser-Agent: coredns-failover\r\n\r\n",
+			"GET / HTTP/1.1\r\nHost: www.example.org:PORT\r\nConnection: close\r\nUser-Agent: coredns-failover\r\n\r\n",
 		},
 		"own headers": {
 			func(c *model.Check) { c.Request = model.Request{Method: "HEAD", Path: "/a?b=c", Header: own} },
-			"HEAD /a?b=c HTTP/1.1\r\nHost: www.example.org\r\nConnection: close\r\nUser-Agent: coredns-failover\r\n" + own + "\r\n",
+			"HEAD /a?b=c HTTP/1.1\r\nHost: www.example.org:PORT\r\nConnection: close\r\nUser-Agent: coredns-failover\r\n" + own + "\r\n",
 		},
 		"own agent": {
 			func(c *model.Check) { c.Request.Header = own + "user-agent: me\r\n" },
-			"GET / HTTP/1.1\r\nHost: www.example.org\r\nConnection: close\r\n" + own + "user-agent: me\r\n\r\n",
+			"GET / HTTP/1.1\r\nHost: www.example.org:PORT\r\nConnection: close\r\n" + own + "user-agent: me\r\n\r\n",
 		},
 		"without content": {
 			func(c *model.Check) { c.Request.Method = "POST"; c.Host = "2001:db8::1" },
-			"POST / HTTP/1.1\r\nHost: [2001:db8::1]\r\nConnection: close\r\nContent-Length: 0\r\nUser-Agent: coredns-failover\r\n\r\n",
+			"POST / HTTP/1.1\r\nHost: [2001:db8::1]:PORT\r\nConnection: close\r\nContent-Length: 0\r\nUser-Agent: coredns-failover\r\n\r\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -130,8 +131,9 @@ func TestHTTPRequest(t *testing.T) {
 			check := httpCheck(server)
 			test.change(&check)
 			wantResult(t, run(t, check, server), healthy)
-			if all := got.all(); len(all) != 1 || all[0] != test.want {
-				t.Errorf("got  %q\nwant %q", all, test.want)
+			want := strings.Replace(test.want, "PORT", strconv.Itoa(int(server.Port())), 1)
+			if all := got.all(); len(all) != 1 || all[0] != want {
+				t.Errorf("got  %q\nwant %q", all, want)
 			}
 		})
 	}
