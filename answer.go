@@ -23,7 +23,7 @@ type answer struct {
 	served *atomic.Uint64
 	ttl    uint32
 	addrs  []netip.Addr
-	names  []string // the target that each address stands for, as written
+	words  []string // the target that each address stands for, as written
 }
 
 func newAnswer(r *record, d policy.Decision) *answer {
@@ -36,7 +36,7 @@ func newAnswer(r *record, d policy.Decision) *answer {
 	for _, t := range d.Targets {
 		for _, addr := range t.Addrs {
 			a.addrs = append(a.addrs, addr)
-			a.names = append(a.names, t.Text)
+			a.words = append(a.words, t.Text)
 		}
 	}
 	return a
@@ -49,13 +49,13 @@ func (a *answer) pick(picked []int) []int {
 
 // targets names those that the picked addresses stand for.
 func (a *answer) targets(picked []int) string {
-	var names []string
+	var words []string
 	for _, i := range picked {
-		if len(names) == 0 || names[len(names)-1] != a.names[i] {
-			names = append(names, a.names[i])
+		if len(words) == 0 || words[len(words)-1] != a.words[i] {
+			words = append(words, a.words[i])
 		}
 	}
-	return strings.Join(names, ",")
+	return strings.Join(words, ",")
 }
 
 // reply is a message with room for its question, to be allocated at once.

@@ -2,6 +2,7 @@ package failover
 
 import (
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/coredns/caddy"
@@ -15,65 +16,73 @@ import (
 // where plugin.cfg puts it, behind acl and in front of cache, unless the block
 // has dnssec: answers must be chosen before they are signed, so there it stands
 // behind minimal, in front of everything that answers from data.
+//
+// caddy sets up the plugins of all blocks in the order of plugin.cfg and calls
+// back after each. A block's chain grows while dnssec has its turn only if the
+// block has dnssec, and what is added after minimal stands behind it.
 type place struct {
-	config  *dnsserver.Config
-	plugins int  // how many the block had before dnssec
-	signed  bool // the block has dnssec behind plugin.cfg's place
+	config *dnsserver.Config
+	before int  // how many plugins the block had when dnssec's turn came
+	signed bool // the block has dnssec, behind plugin.cfg's place
 }
 
-// stand adds f to the server block that c sets up.
-func (f *Failover) stand(c *caddy.Controller) {
-	f.config = dnsserver.GetConfig(c)
-	f.config.AddPlugin(func(next plugin.Handler) plugin.Handler {
+// addTo adds f to a server block, to stand where plugin.cfg has it.
+func (f *Failover) addTo(config *dnsserver.Config) {
+	f.config = config
+	config.AddPlugin(func(next plugin.Handler) plugin.Handler {
 		if f.signed {
 			return next
 		}
 		f.Next = next
 		return f
 	})
-	f.plugins = len(f.config.Plugin)
-	onceComplete.Do(func() {
-		last := dnsserver.Directives[len(dnsserver.Directives)-1]
-		caddy.RegisterParsingCallback("dns", last, inEach((*Failover).close))
-	})
+	f.before = len(config.Plugin)
+	onceInOrder.Do(followOrder)
 }
 
-// onceComplete waits for the first set-up: only then plugin.cfg is known to the
-// last word.
-var onceComplete sync.Once
+// onceInOrder waits for the first set-up: only then dnsserver.Directives is
+// complete.
+var onceInOrder sync.Once
 
-// close puts the end behind all plugins of the server block.
-func (f *Failover) close() {
-	f.config.AddPlugin(func(plugin.Handler) plugin.Handler { return end{f} })
-}
-
-// The plugins of a block are set up in the order of plugin.cfg, so whether it
-// signs can be seen by whether its chain has grown when dnssec has had its turn.
-func init() {
-	caddy.RegisterParsingCallback("dns", "header", inEach(func(f *Failover) {
-		f.plugins = len(f.config.Plugin)
-	}))
-	caddy.RegisterParsingCallback("dns", "dnssec", inEach(func(f *Failover) {
-		f.signed = len(f.config.Plugin) > f.plugins
-	}))
-	caddy.RegisterParsingCallback("dns", "minimal", inEach(func(f *Failover) {
-		if f.signed {
-			f.config.AddPlugin(func(next plugin.Handler) plugin.Handler {
-				f.Next = next
-				return f
-			})
+// followOrder has caddy call back where the order of plugins matters.
+func followOrder() {
+	order := dnsserver.Directives
+	if dnssec := slices.Index(order, "dnssec"); dnssec > 0 {
+		after(order[dnssec-1], func(f *Failover) { f.before = len(f.config.Plugin) })
+		after("dnssec", func(f *Failover) { f.signed = len(f.config.Plugin) > f.before })
+		behind := "dnssec"
+		if slices.Contains(order, "minimal") {
+			behind = "minimal"
 		}
-	}))
+		after(behind, (*Failover).addBehindSigner)
+	}
+	after(order[len(order)-1], (*Failover).addEnd)
 }
 
-// inEach applies do to the handlers of the configuration being parsed.
-func inEach(do func(*Failover)) caddy.ParsingCallback {
-	return func(ctx caddy.Context) error {
+// after has caddy call do for each handler when a directive has had its turn.
+func after(directive string, do func(*Failover)) {
+	caddy.RegisterParsingCallback("dns", directive, func(ctx caddy.Context) error {
 		for _, f := range handlersIn(ctx) {
 			do(f)
 		}
 		return nil
+	})
+}
+
+// addBehindSigner adds f once more where the block signs.
+func (f *Failover) addBehindSigner() {
+	if !f.signed {
+		return
 	}
+	f.config.AddPlugin(func(next plugin.Handler) plugin.Handler {
+		f.Next = next
+		return f
+	})
+}
+
+// addEnd puts the end behind all plugins of the block.
+func (f *Failover) addEnd() {
+	f.config.AddPlugin(func(plugin.Handler) plugin.Handler { return end{f} })
 }
 
 // behindCache reports whether cache would see the handler's answers.
@@ -92,9 +101,9 @@ func (f *Failover) CacheBypassZones() []string {
 	}
 	suffixes := f.suffixes()
 	if len(suffixes) > mostBypassed {
-		log.Warningf("cache stands in front of failover here, as the server block has dnssec, and searches the "+
-			"names that it must not keep one by one: with %d names that would slow every query down, so it may keep "+
-			"their answers for up to their TTL after a switch", len(suffixes))
+		log.Warningf("cache stands in front of failover in the server block for %s, and searches the names that it "+
+			"must not keep one by one: with %d names that would slow every query down, so it may keep their answers "+
+			"for up to their TTL after a switch", strings.Join(f.zones, " "), len(suffixes))
 		return nil
 	}
 	return suffixes

@@ -47,8 +47,8 @@ func (cl *claims) record(r, before *record) error {
 }
 
 func (cl *claims) address(a, before *address) error {
-	for i := range a.target.Checks {
-		m := a.target.Checks[i]
+	starts := before.starts(a.target)
+	for i, m := range a.target.Checks {
 		if m.Disabled {
 			continue
 		}
@@ -57,9 +57,7 @@ func (cl *claims) address(a, before *address) error {
 		if err != nil {
 			return err
 		}
-		if before != nil && i < len(before.checks) {
-			spec.Edited, _ = before.checks[i].(*engine.Check[owner])
-		}
+		spec.Verdict, spec.Since = starts[i].Verdict, starts[i].Since
 		a.checks[i] = healthcheck.engine.Claim(
 			cl.configuration.generation, owner{cl.configuration, a, i}, identify(m, a.Addr), spec)
 	}

@@ -1,6 +1,11 @@
 package failover
 
 import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
 	"github.com/coredns-failover/failover/plugin/engine"
 
 	"github.com/coredns/caddy"
@@ -39,13 +44,23 @@ func configurationOf(c *caddy.Controller) *configuration {
 	return conf
 }
 
+// sweepKey is the key of the mark that an instance has the sweep of
+// sweepOnFailure.
+type sweepKey struct{}
+
 // sweepOnFailure sees to the claims of the configuration being set up if it
 // replaces one without failover, whose OnRestartFailed knows nothing of us.
 func sweepOnFailure() {
 	for _, instance := range caddy.Instances() {
-		if configurationIn(instance) == nil {
+		if configurationIn(instance) != nil {
+			continue
+		}
+		instance.StorageMu.Lock()
+		if instance.Storage[sweepKey{}] == nil {
+			instance.Storage[sweepKey{}] = true
 			instance.OnRestartFailed = append(instance.OnRestartFailed, sweep)
 		}
+		instance.StorageMu.Unlock()
 	}
 }
 
@@ -68,12 +83,20 @@ func configurationIn(instance *caddy.Instance) *configuration {
 
 // sweep releases the claims of all instances that are gone.
 func sweep() error {
+	healthcheck.lifecycle.Lock()
+	defer healthcheck.lifecycle.Unlock()
+	releaseGone()
+	return nil
+}
+
+func releaseGone() {
 	live := make(map[*configuration]bool)
 	for _, instance := range caddy.Instances() {
-		live[configurationIn(instance)] = true
+		if conf := configurationIn(instance); conf != nil {
+			live[conf] = true
+		}
 	}
 	healthcheck.retain(func(c *configuration) bool { return live[c] })
-	return nil
 }
 
 func (c *configuration) add(f *Failover) { c.handlers = append(c.handlers, f) }
@@ -82,27 +105,43 @@ func (c *configuration) add(f *Failover) { c.handlers = append(c.handlers, f) }
 // the instance serves, so that the first answer knows what the instance before
 // has learned.
 func (c *configuration) start() error {
-	if err := sweep(); err != nil { // what a first start left that failed
+	healthcheck.lifecycle.Lock()
+	defer healthcheck.lifecycle.Unlock()
+	releaseGone() // what a first start left that failed
+	changes, err := c.claim()
+	if err != nil {
 		return err
 	}
-	before := healthcheck.newest().records()
 	healthcheck.begin(c)
+	healthcheck.engine.Start()
+	for _, change := range changes {
+		logChange(change)
+	}
+	return nil
+}
+
+// claim claims the checks of all records, and returns what they answer
+// differently from the records in their places.
+func (c *configuration) claim() ([]change, error) {
+	before := healthcheck.newest().records()
 	cl := newClaims(c)
+	var changes []change
 	for _, f := range c.handlers {
 		cl.root = f.config.Root
 		for _, r := range f.records {
-			if err := cl.record(r, before[f.placeOf(r)]); err != nil {
-				return err
+			if err := cl.record(r, before[f.keyOf(r)]); err != nil {
+				return nil, fmt.Errorf("record %s: %w", display(r.Name), err)
 			}
-			r.update()
+			changes = append(changes, r.update()...)
 		}
 	}
-	healthcheck.engine.Start()
-	return nil
+	return changes, nil
 }
 
 // end runs when the process is about to stop, after lameduck.
 func (c *configuration) end() error {
+	healthcheck.lifecycle.Lock()
+	defer healthcheck.lifecycle.Unlock()
 	healthcheck.retain(func(other *configuration) bool { return other != c })
 	if healthcheck.newest() == nil {
 		healthcheck.engine.Wait()
@@ -110,22 +149,38 @@ func (c *configuration) end() error {
 	return nil
 }
 
-// recordPlace is where a record stands in a configuration.
-type recordPlace struct{ server, view, name string }
+// recordKey tells the records of a configuration from each other: the same name
+// at another listener, in another zone or view is another record.
+type recordKey struct{ server, zone, view, name string }
 
-func (f *Failover) placeOf(r *record) recordPlace {
-	return recordPlace{f.server, f.config.ViewName, r.Name}
+func (f *Failover) keyOf(r *record) recordKey {
+	return recordKey{f.server(), f.zones.Matches(r.Name), f.config.ViewName, r.Name}
 }
 
-// records returns all records of a configuration, which may be nil, by place.
-func (c *configuration) records() map[recordPlace]*record {
+// server is what the handler's block listens on, as the label of CoreDNS's own
+// metrics has it. Only when all directives have been set up is it settled.
+func (f *Failover) server() string {
+	var addrs []string
+	for _, key := range f.keys {
+		transport, _, _ := strings.Cut(key, "://")
+		port := key[strings.LastIndexByte(key, ':')+1:]
+		for _, host := range f.config.ListenHosts {
+			addrs = append(addrs, transport+"://"+net.JoinHostPort(host, port))
+		}
+	}
+	slices.Sort(addrs)
+	return strings.Join(slices.Compact(addrs), ",")
+}
+
+// records returns all records of a configuration, which may be nil.
+func (c *configuration) records() map[recordKey]*record {
 	if c == nil {
 		return nil
 	}
-	all := make(map[recordPlace]*record)
+	all := make(map[recordKey]*record)
 	for _, f := range c.handlers {
 		for _, r := range f.records {
-			all[f.placeOf(r)] = r
+			all[f.keyOf(r)] = r
 		}
 	}
 	return all

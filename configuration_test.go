@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	_ "github.com/coredns/coredns/core/plugin" // Plug in CoreDNS.
 
 	"github.com/miekg/dns"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 )
 
@@ -167,6 +169,100 @@ func TestReloadKeepsVerdicts(t *testing.T) {
 		t.Errorf("editing a check flipped the answer: %s", got)
 	}
 	r.expectChecks(2)
+}
+
+// handler returns the first handler of the configuration that runs.
+func handler() *Failover { return healthcheck.newest().handlers[0] }
+
+// twoChecks is a record whose primary has the checks given.
+func twoChecks(checks ...string) string {
+	return "example.org:0 {\n bind 127.0.0.1\n failover www.example.org {\n primary 127.0.0.1\n secondary 127.0.0.2 {\n" +
+		" check none\n }\n " + strings.Join(checks, "\n ") + "\n }\n}\n"
+}
+
+// Verdicts are not to be handed on by the number of a line: the first check of
+// the new Corefile may be the second of the old one.
+func TestReloadPairsChecks(t *testing.T) {
+	const slow = " {\n interval 24h\n fast_interval 24h\n}"
+	alive, dead := "check tcp "+listener(t), "check tcp "+deadPort(t)
+	for name, checks := range map[string][]string{
+		"one removed":             {dead + slow},
+		"turned round":            {dead + slow, alive},
+		"one added":               {alive, "check http" + slow, dead},
+		"one added, any will do":  {dead, "check http" + slow, "require any"},
+		"another type":            {"check http" + slow},
+		"all others, any will do": {"check http" + slow, "check https" + slow, "require any"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := []string{alive, dead + " {\n interval 1s\n fast_interval 100ms\n}"}
+			if strings.Contains(name, "any") {
+				before = before[1:]
+			}
+			r := run(t, twoChecks(before...))
+			r.await("the switch", func() bool { return r.ask("www.example.org.") == "NOERROR 127.0.0.2" })
+			if err := r.reload(twoChecks(checks...)); err != nil {
+				t.Fatal(err)
+			}
+			if got := r.ask("www.example.org."); got != "NOERROR 127.0.0.2" {
+				t.Errorf("the reload flips the answer to %s", got)
+			}
+		})
+	}
+}
+
+// Two server blocks may differ in nothing but the address that they listen on.
+func TestRecordsOfTwoListenersAreTwo(t *testing.T) {
+	one := block(listener(t))
+	two := strings.Replace(one, "bind 127.0.0.1", "bind 127.0.0.2", 1)
+	run(t, one+two)
+	if n := len(healthcheck.newest().records()); n != 2 {
+		t.Errorf("there are %d records, want 2", n)
+	}
+	if got := handler().server(); got != "dns://127.0.0.1:0" {
+		t.Errorf("the server is called %s", got)
+	}
+}
+
+// A reload that changes what a record answers says so.
+func TestReloadTellsWhatItChanges(t *testing.T) {
+	dead := deadPort(t)
+	r := run(t, twoChecks("check tcp "+dead+" {\n interval 1s\n fast_interval 100ms\n}"))
+	r.await("the switch", func() bool { return r.ask("www.example.org.") == "NOERROR 127.0.0.2" })
+	before := healthcheck.newest()
+	after := &configuration{generation: healthcheck.generation(), handlers: []*Failover{handlerOf(t,
+		"failover www.example.org {\n primary 127.0.0.1\n secondary 127.0.0.2\n check none\n}")}}
+	after.handlers[0].config, after.handlers[0].keys = before.handlers[0].config, before.handlers[0].keys
+	changes, err := after.claim()
+	if err != nil || len(changes) != 1 || changes[0].from.Tier != 2 || changes[0].to.Tier != 1 {
+		t.Errorf("it changes %+v, %v", changes, err)
+	}
+}
+
+// A scrape reads what a start has settled, and nothing before.
+func TestScrapeDuringStart(t *testing.T) {
+	alive, dead := listener(t), deadPort(t)
+	r := run(t, block(alive, dead))
+	done := make(chan struct{})
+	var scraping sync.WaitGroup
+	scraping.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				if _, err := prometheus.DefaultGatherer.Gather(); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	for range 5 {
+		if err := r.reload(block(alive, dead)); err != nil {
+			t.Error(err)
+		}
+	}
+	close(done)
+	scraping.Wait()
 }
 
 func TestReloadHandsCountersOn(t *testing.T) {

@@ -19,7 +19,7 @@ type Failover struct {
 	zones   plugin.Zones
 	records []*record
 	names   names
-	server  string // the keys of the server block, as metrics name it
+	keys    []string // of the server block: what it serves, and where
 
 	place
 	asking asking
@@ -32,7 +32,7 @@ func New(b model.Block) *Failover {
 	for i := range b.Records {
 		r := newRecord(&b.Records[i])
 		f.records = append(f.records, r)
-		f.names.add(r, f.zones.Matches(r.Name))
+		f.names.add(r, f.zones)
 	}
 	return f
 }

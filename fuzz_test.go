@@ -35,6 +35,7 @@ func FuzzServeDNS(f *testing.F) {
 		strings.Replace(pair, "www", "*", 1),
 		strings.Replace(pair, "check", "fail closed REFUSED\n\ttypes A\n\tcheck", 1),
 		strings.Replace(pair, "check", "fail next\n\tobserve\n\tlimit 1\n\tcheck", 1),
+		strings.Replace(pair, "www", strings.Repeat("a.", 118)+"www", 1),
 		"failover example.org {\n primary ::1 192.0.2.1 {\n drain\n }\n secondary 192.0.2.2\n min_healthy 50%\n check tcp 80\n}",
 	}
 	for i, text := range seeds {

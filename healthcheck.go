@@ -24,10 +24,14 @@ const probesAtOnce = 4096
 type healthchecks struct {
 	engine *engine.Engine[identity, owner]
 
+	// lifecycle is held while a configuration begins or ends: what one hook
+	// takes for gone, another must not start meanwhile.
+	lifecycle sync.Mutex
+
 	mu             sync.Mutex
 	last           engine.Generation
-	configurations []*configuration // that have claims, oldest first
-	began          time.Time        // when the first of them started
+	configurations []*configuration // that have begun, oldest first
+	began          time.Time        // when the first of them did
 	ready          atomic.Bool
 }
 
@@ -55,8 +59,10 @@ func identify(m model.Check, addr netip.Addr) identity {
 type owner struct {
 	configuration *configuration
 	address       *address
-	check         int // which of the target's checks
+	n             int // which of the target's checks
 }
+
+func (o owner) check() *model.Check { return &o.address.target.Checks[o.n] }
 
 // health is what is known of a check of one address.
 type health interface {
@@ -92,7 +98,7 @@ func (h *healthchecks) newest() *configuration {
 	return h.configurations[len(h.configurations)-1]
 }
 
-// begin keeps a configuration's claims until release.
+// begin makes a configuration, which has made its claims, the newest.
 func (h *healthchecks) begin(c *configuration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

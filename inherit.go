@@ -1,13 +1,27 @@
 package failover
 
+import (
+	"slices"
+
+	"github.com/coredns-failover/failover/plugin/engine"
+	"github.com/coredns-failover/failover/plugin/model"
+)
+
 // A reload puts new records in the place of old ones. What they have counted
 // goes on, so that no counter falls back; what they know of health goes on in
 // the checks.
 
-// inherit takes over what before has counted; before may be nil.
+// inherit takes over what before, which may be nil, has counted, and what it
+// answers: the first update is to tell how that changes.
 func (r *record) inherit(before *record) {
-	if before != nil {
-		copy(r.served, before.served)
+	if before == nil {
+		return
+	}
+	copy(r.served, before.served)
+	for f := range r.answers {
+		if a := before.answers[f].Load(); a != nil && r.families[f] {
+			r.answers[f].Store(a)
+		}
 	}
 }
 
@@ -43,4 +57,34 @@ func (t *target) addressLike(a *address) *address {
 		}
 	}
 	return nil
+}
+
+// starts returns what each check of t, the new target of address a, starts with:
+// one that a has too, or that has only been edited, with the verdict of that;
+// any other with what the checks of a say together, so that a reload does not
+// change what the target counts for. a may be nil: then nothing is known.
+func (a *address) starts(t *target) []engine.Status {
+	starts := make([]engine.Status, len(t.Checks))
+	if a == nil {
+		return starts
+	}
+	for i := range t.Checks {
+		starts[i] = engine.Status{Verdict: a.verdict()}
+		if n := a.checkLike(&t.Checks[i]); n >= 0 {
+			starts[i] = a.checks[n].Status()
+		}
+	}
+	return starts
+}
+
+// checkLike returns the number of the check that equals m, or else of the one
+// that m is an edition of: of the same type, at the same endpoint. It is -1
+// where there is none.
+func (a *address) checkLike(m *model.Check) int {
+	if same := slices.Index(a.target.Checks, *m); same >= 0 {
+		return same
+	}
+	return slices.IndexFunc(a.target.Checks, func(old model.Check) bool {
+		return old.Type == m.Type && old.Address == m.Address && old.Port == m.Port
+	})
 }

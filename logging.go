@@ -2,27 +2,39 @@ package failover
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/coredns-failover/failover/plugin/engine"
 	"github.com/coredns-failover/failover/plugin/policy"
 	"github.com/coredns-failover/failover/plugin/verdict"
+
+	"github.com/miekg/dns"
 )
 
 // logTransition says that a check's verdict changed: one line, however many
 // records share the check.
 func logTransition(owners []owner, t engine.Transition) {
-	reason := "the check succeeded"
-	if t.Reason != nil {
-		reason = t.Reason.Error()
-	}
 	line := fmt.Sprintf("%s: %v -> %v (was %v for %v): %s",
-		subject(owners), t.From, t.To, t.From, rounded(t.Held), reason)
+		subject(owners), t.From, t.To, t.From, rounded(t.Held), reason(owners[0], t))
 	if t.To == verdict.Unhealthy {
 		log.Warning(line)
 		return
 	}
 	log.Info(line)
+}
+
+// reason is what the last probe found.
+func reason(o owner, t engine.Transition) string {
+	switch {
+	case t.Reason != nil:
+		return t.Reason.Error()
+	case o.check().Invert:
+		return "the check failed, and invert makes that a success"
+	default:
+		return "the check succeeded"
+	}
 }
 
 // logBroken says that a check can not run on this machine, or runs again.
@@ -34,21 +46,40 @@ func logBroken(owners []owner, err error) {
 	log.Infof("%s: runs again", subject(owners))
 }
 
-// subject names the target and check that a line is about.
+// subject names the target and check that a line is about, and the other
+// records that share the check.
 func subject(owners []owner) string {
 	o := owners[0]
 	t := o.address.target
-	s := fmt.Sprintf("record %s, tier %d, target %s, check %v",
-		display(t.record.Name), t.tier, t.Text, &t.Checks[o.check])
-	if more := len(owners) - 1; more > 0 {
-		s += fmt.Sprintf(" (and %d more that share it)", more)
+	return fmt.Sprintf("record %s, tier %d, target %s, check %v%s",
+		display(t.record.Name), t.tier, t.Text, o.check(), others(owners))
+}
+
+// mostNamed bounds the records that one line names.
+const mostNamed = 3
+
+// others names the records that share the check with the first.
+func others(owners []owner) string {
+	first := display(owners[0].address.target.record.Name)
+	var names []string
+	for _, o := range owners {
+		if n := display(o.address.target.record.Name); n != first && !slices.Contains(names, n) {
+			if len(names) == mostNamed {
+				return fmt.Sprintf(" (shared with %s and more)", strings.Join(names, ", "))
+			}
+			names = append(names, n)
+		}
 	}
-	return s
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (shared with %s)", strings.Join(names, ", "))
 }
 
 // logChange says that a record's active tier or state changed.
 func logChange(c change) {
-	line := fmt.Sprintf("record %s, %v: %s, was %s", display(c.record.Name), c.family, told(c.to), told(c.from))
+	line := fmt.Sprintf("record %s, %v: %s, was %s",
+		display(c.record.Name), c.family, c.record.told(c.to), c.record.told(c.from))
 	if c.to.State == policy.Normal {
 		log.Info(line)
 		return
@@ -57,7 +88,7 @@ func logChange(c change) {
 }
 
 // told puts a decision into words.
-func told(d policy.Decision) string {
+func (r *record) told(d policy.Decision) string {
 	switch d.Kind {
 	case policy.Answer:
 		return fmt.Sprintf("%v, tier %d answers", d.State, d.Tier)
@@ -66,7 +97,7 @@ func told(d policy.Decision) string {
 	case policy.Next:
 		return fmt.Sprintf("%v, the next plugin answers", d.State)
 	default:
-		return fmt.Sprintf("%v, an error is answered", d.State)
+		return fmt.Sprintf("%v, %s is answered", d.State, dns.RcodeToString[r.Fail.Rcode])
 	}
 }
 

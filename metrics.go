@@ -56,29 +56,29 @@ var (
 
 	answersDesc = description("answers_total",
 		"Counter of answers by record and tier; tier 0 is those without a tier.",
-		"server", "view", "record", "tier")
+		"server", "zone", "view", "record", "tier")
 	activeTierDesc = description("record_active_tier",
 		"Tier that answers by record and address family; 0 is none.",
-		"server", "view", "record", "family")
+		"server", "zone", "view", "record", "family")
 	stateDesc = description("record_state",
 		"1 for the state that a record is in, 0 for the others.",
-		"server", "view", "record", "state")
+		"server", "zone", "view", "record", "state")
 
 	healthyDesc = description("target_healthy",
 		"Whether a target has a healthy (or unknown) address.",
-		"server", "view", "record", "tier", "target")
+		"server", "zone", "view", "record", "tier", "target")
 	addressesDesc = description("target_addresses",
 		"Number of addresses that a target stands for.",
-		"server", "view", "record", "tier", "target")
+		"server", "zone", "view", "record", "tier", "target")
 	healthyAddressesDesc = description("target_addresses_healthy",
 		"Number of those that are healthy (or unknown).",
-		"server", "view", "record", "tier", "target")
+		"server", "zone", "view", "record", "tier", "target")
 	ageDesc = description("target_last_probe_age_seconds",
 		"Time since the last probe of the target's check that was probed longest ago.",
-		"server", "view", "record", "tier", "target")
+		"server", "zone", "view", "record", "tier", "target")
 	transitionsDesc = description("target_transitions_total",
 		"Counter of changes of verdict of a target's checks, by the verdict they led to.",
-		"server", "view", "record", "tier", "target", "to")
+		"server", "zone", "view", "record", "tier", "target", "to")
 )
 
 func init() { prometheus.MustRegister(collector{}) }
@@ -105,14 +105,15 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 	records := healthcheck.newest().records()
 	// In the order that the registry wants: to sort them costs it more than all
 	// the rest.
-	for _, place := range slices.SortedFunc(maps.Keys(records), recordPlace.compare) {
-		s.labels = []string{place.server, place.view, display(place.name)}
-		s.record(records[place])
+	for _, key := range slices.SortedFunc(maps.Keys(records), recordKey.compare) {
+		s.labels = []string{key.server, key.zone, key.view, display(key.name)}
+		s.record(records[key])
 	}
 }
 
-func (p recordPlace) compare(q recordPlace) int {
-	return cmp.Or(cmp.Compare(p.name, q.name), cmp.Compare(p.server, q.server), cmp.Compare(p.view, q.view))
+func (k recordKey) compare(other recordKey) int {
+	return cmp.Or(cmp.Compare(k.name, other.name), cmp.Compare(k.server, other.server),
+		cmp.Compare(k.view, other.view), cmp.Compare(k.zone, other.zone))
 }
 
 // scrape is one reading of all metrics.

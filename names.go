@@ -3,6 +3,8 @@ package failover
 import (
 	"strings"
 
+	"github.com/coredns/coredns/plugin"
+
 	"github.com/miekg/dns"
 )
 
@@ -23,11 +25,14 @@ type node struct {
 	wildcard *record // of "*" directly below it, or nil
 }
 
-// add puts a record into the table. zone is that of the server block which the
-// record's name is in.
-func (n *names) add(r *record, zone string) {
+// add puts a record into the table. zones are those of the server block; each
+// is a name of its own, which no wildcard above it covers.
+func (n *names) add(r *record, zones plugin.Zones) {
 	if n.byName == nil {
 		n.byName = make(map[string]node)
+		for _, zone := range zones {
+			n.set(zone, func(*node) {})
+		}
 	}
 	name := base(r.Name)
 	if r.Wildcard() {
@@ -36,11 +41,9 @@ func (n *names) add(r *record, zone string) {
 	} else {
 		n.set(name, func(at *node) { at.record = r })
 	}
-	for name != zone && name != "." {
+	for zone := zones.Matches(r.Name); name != zone; name = parent(name) {
 		n.set(name, func(*node) {})
-		name = parent(name)
 	}
-	n.set(zone, func(*node) {})
 }
 
 func (n *names) set(name string, change func(*node)) {

@@ -56,13 +56,26 @@ func (f *Failover) ownSOA(name string) *dns.SOA {
 	}
 	return &dns.SOA{
 		Hdr:     dns.RR_Header{Name: owner, Rrtype: dns.TypeSOA, Class: dns.ClassINET},
-		Ns:      dnsutil.Join("ns", owner),
-		Mbox:    dnsutil.Join("hostmaster", owner),
+		Ns:      below(owner, "ns"),
+		Mbox:    below(owner, "hostmaster"),
 		Serial:  1,
 		Refresh: 7200,
 		Retry:   1800,
 		Expire:  86400,
 	}
+}
+
+// longestName is how long a name can be in text (RFC 1035, 2.3.4), if nothing in
+// it is escaped.
+const longestName = 254
+
+// below returns the name label directly below owner, or owner if that would be
+// too long.
+func below(owner, label string) string {
+	if len(label)+len(".")+len(owner) > longestName {
+		return owner
+	}
+	return dnsutil.Join(label, owner)
 }
 
 // withTTL returns soa with TTL and MINIMUM of ttl. Both bound how long a
@@ -102,13 +115,28 @@ type knownSOA struct {
 	until time.Time
 }
 
+// learn remembers soa. Where it is nil, what was known before stays: an upstream
+// that is down must not change the owner of our negative answers.
+func (c *soaCache) learn(soa *dns.SOA) {
+	good := remembered
+	if soa == nil {
+		good = missed
+		if known := c.known.Load(); known != nil {
+			soa = known.soa
+		}
+	}
+	c.known.Store(&knownSOA{soa, time.Now().Add(good)})
+}
+
 const (
 	// patience is how long a query waits for the next plugins to give an SOA.
 	// Local data takes microseconds; an upstream that is down must not hold up
 	// an answer that does not depend on it.
 	patience = 20 * time.Millisecond
-	// remembered is how long an SOA is good for.
+	// remembered is how long an SOA is good for, and missed how long it is until
+	// the next question where there was none.
 	remembered = 5 * time.Minute
+	missed     = 10 * time.Second
 	// askingAtOnce bounds the goroutines that ask for one server block.
 	askingAtOnce = 16
 	// askingTime is how long one of them may take.
@@ -151,8 +179,7 @@ func (f *Failover) refresh(ctx context.Context, w dns.ResponseWriter, qname stri
 		defer close(done)
 		defer func() { <-f.asking }()
 		defer rec.soa.busy.Store(false)
-		soa := f.askSOA(ctx, w, qname)
-		rec.soa.known.Store(&knownSOA{soa, time.Now().Add(remembered)})
+		rec.soa.learn(f.askSOA(ctx, w, qname))
 	}()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()

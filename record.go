@@ -122,16 +122,16 @@ func (r *record) update() []change {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	measured := r.view(func(a *address) bool { return a.verdict().Eligible() })
-	served := measured
+	assumed := measured
 	if r.Observe {
-		served = r.view(func(*address) bool { return true })
+		assumed = r.view(func(*address) bool { return true })
 	}
 	var changes []change
 	for _, f := range policy.Families {
 		if !r.families[f] {
 			continue
 		}
-		before, after := r.answers[f].Load(), newAnswer(r, policy.Decide(r.Record, f, served))
+		before, after := r.answers[f].Load(), newAnswer(r, policy.Decide(r.Record, f, assumed))
 		after.measured = policy.Decide(r.Record, f, measured)
 		r.answers[f].Store(after)
 		if before != nil && before.measured.Differs(after.measured) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coredns-failover/failover/plugin/corefile"
 	"github.com/coredns-failover/failover/plugin/verdict"
@@ -313,6 +314,62 @@ func TestHintsAreTakenOut(t *testing.T) {
 	}
 }
 
+// A key that is listed as mandatory but missing makes the record malformed.
+func TestHintsAreTakenOutOfMandatoryToo(t *testing.T) {
+	f := handlerOf(t, pair)
+	f.Next = nextSays(dns.RcodeSuccess,
+		`www.example.org. 60 IN HTTPS 1 . mandatory="alpn,ipv4hint" alpn="h2" ipv4hint="192.0.2.9"`,
+		`www.example.org. 60 IN HTTPS 2 . mandatory="ipv6hint" alpn="h2" ipv6hint="2001:db8::9"`)
+	expectAnswer(t, f, "www.example.org.", dns.TypeHTTPS, `NOERROR 1 . mandatory="alpn" alpn="h2" 2 . alpn="h2"`)
+}
+
+func TestAdditionalAddressesOfOurNamesAreTakenOut(t *testing.T) {
+	f := handlerOf(t, strings.Replace(pair, "check", "types A\n\tcheck", 1))
+	f.Next = plugin.HandlerFunc(func(_ context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+		m := new(dns.Msg).SetReply(r)
+		m.Answer = []dns.RR{test.MX("example.org. 60 IN MX 10 www.example.org.")}
+		m.Extra = []dns.RR{
+			test.A("WWW.example.org. 60 IN A 203.0.113.9"),
+			test.AAAA("www.example.org. 60 IN AAAA 2001:db8::9"), // not a type of the record
+			test.A("mail.example.org. 60 IN A 203.0.113.25"),
+		}
+		return dns.RcodeSuccess, w.WriteMsg(m)
+	})
+	for _, qname := range []string{"www.example.org.", "example.org."} {
+		m, _, _ := ask(f, qname, dns.TypeMX)
+		if len(m.Extra) != 2 || m.Extra[0].Header().Rrtype != dns.TypeAAAA || m.Extra[1].Header().Name != "mail.example.org." {
+			t.Errorf("%s: replied\n%v", qname, m)
+		}
+	}
+}
+
+func TestNegativeAnswerOfALongNameIsWellFormed(t *testing.T) {
+	long := strings.Repeat("a.", 118) + "example.org" // 247 characters
+	f := handlerOf(t, strings.Replace(pair, "www.example.org", long, 1), ".")
+	m, _, _ := ask(f, long+".", dns.TypeAAAA)
+	wire, err := m.Pack()
+	if err == nil {
+		err = new(dns.Msg).Unpack(wire)
+	}
+	if err != nil {
+		t.Errorf("%v in\n%v", err, m)
+	}
+}
+
+func TestAnUpstreamThatFailsDoesNotChangeTheSOA(t *testing.T) {
+	var c soaCache
+	c.learn(nil)
+	if c.known.Load().soa != nil {
+		t.Error("there was none")
+	}
+	theirs := new(dns.SOA)
+	c.learn(theirs)
+	c.learn(nil)
+	if known := c.known.Load(); known.soa != theirs || time.Until(known.until) > missed {
+		t.Errorf("known is %+v", known)
+	}
+}
+
 func TestNoDataAsksTheNextPluginsForTheSOAOnce(t *testing.T) {
 	f := handlerOf(t, pair)
 	asked := 0
@@ -388,6 +445,15 @@ func TestWhichRecordAnswers(t *testing.T) {
 	for qname, want := range tests {
 		expectAnswer(t, f, qname, dns.TypeA, want)
 	}
+}
+
+// A wildcard does not reach into another zone (RFC 4592, 2.1.3 and 4.2).
+func TestWildcardEndsAtAZoneOfTheBlock(t *testing.T) {
+	f := handlerOf(t, "failover *.example.org {\n primary 192.0.2.1\n check http\n}", "example.org.", "sub.example.org.")
+	f.Next = nextSays(dns.RcodeRefused)
+	expectAnswer(t, f, "x.example.org.", dns.TypeA, "NOERROR 192.0.2.1")
+	expectAnswer(t, f, "sub.example.org.", dns.TypeA, "REFUSED")
+	expectAnswer(t, f, "x.sub.example.org.", dns.TypeA, "REFUSED")
 }
 
 func TestSuffixesForCache(t *testing.T) {

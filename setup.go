@@ -4,12 +4,11 @@
 package failover
 
 import (
-	"strings"
-
 	"github.com/coredns-failover/failover/plugin/corefile"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/caddy/caddyfile"
+	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 )
@@ -25,8 +24,8 @@ func setup(c *caddy.Controller) error {
 	if err != nil {
 		return plugin.Error(name, err)
 	}
-	f.server = strings.Join(c.ServerBlockKeys, ",")
-	f.stand(c)
+	f.keys = c.ServerBlockKeys
+	f.addTo(dnsserver.GetConfig(c))
 	configurationOf(c).add(f)
 	return nil
 }

@@ -316,7 +316,7 @@ func TestChainManySignedNames(t *testing.T) {
 		}
 		return block("example.org:{$PORT}", lines)
 	}
-	const warning = "[WARNING] plugin/failover: cache stands in front of failover here"
+	const warning = "[WARNING] plugin/failover: cache stands in front of failover in the server block for example.org.,"
 	s := start(t, corefile(100))
 	if lines := s.log.find(warning); len(lines) > 0 {
 		t.Errorf("100 names are not too many: %q", lines)

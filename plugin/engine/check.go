@@ -25,9 +25,11 @@ type Spec[O any] struct {
 	Prober Prober
 	// Settings may be shared by any number of checks.
 	Settings *Settings
-	// Edited is the check in whose place this one stands, or nil. Its verdict
-	// is where the new one starts.
-	Edited *Check[O]
+	// Verdict is where the check starts, and Since when that began: what is known
+	// of the check in whose place this one stands. Zero values are for a check
+	// that nothing is known of.
+	Verdict verdict.Verdict
+	Since   time.Time
 }
 
 // Settings say when a check is probed and how its results count.
@@ -41,11 +43,10 @@ type Settings struct {
 // Status is what is known of a check.
 type Status struct {
 	Verdict verdict.Verdict
-	Since   time.Time     // when the verdict began
-	Probed  time.Time     // when the last probe started; zero before the first
-	Took    time.Duration // how long it took
-	Err     error         // what it found; nil is healthy
-	Broken  bool          // it could not run on this machine
+	Since   time.Time // when the verdict began
+	Probed  time.Time // when the last probe started; zero before the first
+	Err     error     // what it found; nil is healthy
+	Broken  bool      // it could not run on this machine
 }
 
 // Transition is a change of a check's verdict.
@@ -84,13 +85,12 @@ type claim[O any] struct {
 
 func newCheck[O any](s Spec[O], r Reporter[O], b *budget, running *sync.WaitGroup) *Check[O] {
 	c := &Check[O]{prober: s.Prober, settings: s.Settings, reporter: r, budget: b, running: running}
-	c.status.Since = time.Now()
-	if s.Edited != nil {
-		before := s.Edited.Status()
-		c.status.Verdict, c.status.Since = before.Verdict, before.Since
+	c.status.Verdict, c.status.Since = s.Verdict, s.Since
+	if s.Since.IsZero() {
+		c.status.Since = time.Now()
 	}
-	c.state.Verdict = c.status.Verdict
-	c.cell.Store(uint32(c.status.Verdict))
+	c.state.Verdict = s.Verdict
+	c.cell.Store(uint32(s.Verdict))
 	return c
 }
 
@@ -194,7 +194,7 @@ func (c *Check[O]) finish(o Outcome, err error, started time.Time, took time.Dur
 		return nil
 	}
 	before := c.status
-	c.status.Probed, c.status.Took, c.status.Err = started, took, err
+	c.status.Probed, c.status.Err = started, err
 	if o != Late {
 		c.status.Broken = o == Broken
 	}

@@ -17,8 +17,8 @@ import (
 // together: at most one second per thousand checks.
 const spread = time.Millisecond
 
-// Generation is one configuration's claim on its checks. Each configuration
-// has a number of its own, which is never used again.
+// Generation is the number that tags the claims of one configuration. Each
+// configuration has one of its own, which is never used again.
 type Generation uint64
 
 // Reporter is told what changes. It is called without any lock held, and

@@ -64,7 +64,7 @@ func (s *server) Probe(ctx context.Context) error {
 		panic("a bug")
 	case now.held:
 		time.Sleep(now.takes)
-		return ctx.Err()
+		return now.finds
 	case now.hanging:
 		<-ctx.Done()
 		return ctx.Err()
@@ -380,7 +380,9 @@ func TestEditedCheckStartsWithTheOldVerdict(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		w.expect(t, "4s [old] unknown->unhealthy (connection refused) held 4s")
 		target := serverOf(up())
-		edited := w.Claim(2, "new", "b", Spec[string]{Prober: target, Settings: settings(), Edited: old})
+		before := old.Status()
+		edited := w.Claim(2, "new", "b",
+			Spec[string]{Prober: target, Settings: settings(), Verdict: before.Verdict, Since: before.Since})
 		if edited.Verdict() != verdict.Unhealthy {
 			t.Errorf("starts as %v", edited.Verdict())
 		}
@@ -394,8 +396,9 @@ func TestEditedCheckStartsWithTheOldVerdict(t *testing.T) {
 
 func TestProbesHeldUpSayNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		held := step{held: true, takes: time.Minute}
-		target := serverOf(up(), held, held, held, up())
+		failed := step{held: true, takes: time.Minute, finds: errDown}
+		inverted := step{held: true, takes: time.Minute} // a failure made a success
+		target := serverOf(up(), failed, inverted, failed, up())
 		c := w.Claim(1, "www", "a", spec(target))
 		w.Start()
 		time.Sleep(200 * time.Second)

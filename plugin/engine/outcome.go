@@ -14,7 +14,7 @@ const (
 	Success Outcome = iota
 	Failure
 	Broken // it could not run on this machine
-	Late   // it failed while this process was held up, so nobody knows why
+	Late   // this process was held up meanwhile, so nobody knows what it means
 )
 
 var outcomes = [...]string{Success: "success", Failure: "failure", Broken: "broken", Late: "late"}
@@ -31,12 +31,12 @@ func (panicked) Broken() bool { return true }
 func classify(err error, started, ended time.Time, timeout time.Duration) Outcome {
 	var b interface{ Broken() bool }
 	switch {
-	case err == nil:
-		return Success
 	case errors.As(err, &b) && b.Broken():
 		return Broken
-	case heldUp(started, ended, timeout):
+	case heldUp(started, ended, timeout): // first: invert makes a success of a failure
 		return Late
+	case err == nil:
+		return Success
 	default:
 		return Failure
 	}
