@@ -199,29 +199,35 @@ func TestChainDNSSEC(t *testing.T) {
 	for name, more := range map[string]string{"plain": "", "minimal": "minimal", "loadbalance": "loadbalance"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			testSigned(t, more)
+			testSigned(t, more, nil)
 		})
 	}
 }
 
-// The same holds for a CoreDNS whose plugin.cfg has failover behind dnssec. (It
-// is not parallel, so that all others have the usual program.)
-func TestChainBehindDNSSEC(t *testing.T) {
+// The same holds for a CoreDNS whose plugin.cfg has another order, or lacks the
+// plugins beside which failover finds its place. (It is not parallel, so that all
+// others have the usual program.)
+func TestChainOrder(t *testing.T) {
 	usual := program
 	defer func() { program = usual }()
-	program = filepath.Join(t.TempDir(), "coredns")
-	build := exec.Command("go", "build", "-race", "-o", program, "./testdata/behind")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	var err error
+	if program, err = build("coredns-order", "./testdata/order", raceFlags...); err != nil {
+		t.Fatal(err)
 	}
-	testSigned(t, "")
+	for name, order := range map[string]vars{
+		"behind dnssec":          {"BEHIND": "dnssec"},
+		"next to dnssec":         {"BEHIND": "header"},
+		"without its neighbours": {"BEHIND": "acl", "WITHOUT": "header minimal tls"},
+	} {
+		t.Run(name, func(t *testing.T) { testSigned(t, "", order) })
+	}
 }
 
-func testSigned(t *testing.T, more string) {
+func testSigned(t *testing.T, more string, with vars) {
 	key := newSigningKey(t, "example.org.")
 	sites := startTargets(t, 2, ok)
 	corefile := signedZones(key, more)
-	s := start(t, corefile, sites.vars(), vars{"ZONE_FILE": writeFile(t, "db", signedFile)})
+	s := start(t, corefile, sites.vars(), vars{"ZONE_FILE": writeFile(t, "db", signedFile)}, with)
 	s.mustBeSigned(t, key, 1)
 
 	sites[0].stop()

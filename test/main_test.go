@@ -40,7 +40,7 @@ func buildAndRun(m *testing.M) (code int) {
 	}
 	defer os.RemoveAll(built)
 	if program = os.Getenv("FAILOVER_COREDNS"); program == "" {
-		if program, err = build("coredns-as-tested", raceFlags...); err != nil {
+		if program, err = build("coredns-as-tested", "../cmd/coredns", raceFlags...); err != nil {
 			return fail(err)
 		}
 	}
@@ -66,10 +66,10 @@ func runTogether(n int) {
 	}
 }
 
-// build builds CoreDNS with failover, and returns the path of the program.
-func build(name string, flags ...string) (string, error) {
+// build builds a CoreDNS with failover, and returns the path of the program.
+func build(name, source string, flags ...string) (string, error) {
 	path := filepath.Join(built, name)
-	command := exec.Command("go", append(append([]string{"build"}, flags...), "-o", path, "../cmd/coredns")...)
+	command := exec.Command("go", append(append([]string{"build"}, flags...), "-o", path, source)...)
 	command.Stdout, command.Stderr = os.Stderr, os.Stderr
 	if err := command.Run(); err != nil {
 		return "", fmt.Errorf("building CoreDNS: %w", err)

@@ -121,7 +121,7 @@ func TestTenThousandRecords(t *testing.T) {
 		return scaledIP(202, i)
 	})
 
-	plain, err := build("coredns-plain")
+	plain, err := build("coredns-plain", "../cmd/coredns")
 	if err != nil {
 		t.Fatal(err)
 	}
