@@ -14,7 +14,7 @@ type names struct {
 	// byName holds every name that exists in the block: the records' own, and
 	// those above them up to the zone, which exist because something is below
 	// them (RFC 4592, 2.2.2). Lower case, fully qualified.
-	byName map[string]node
+	byName map[string]*node
 	// wildcards is whether any node has one.
 	wildcards bool
 }
@@ -29,27 +29,29 @@ type node struct {
 // is a name of its own, which no wildcard above it covers.
 func (n *names) add(r *record, zones plugin.Zones) {
 	if n.byName == nil {
-		n.byName = make(map[string]node)
+		n.byName = make(map[string]*node)
 		for _, zone := range zones {
-			n.set(zone, func(*node) {})
+			n.at(zone)
 		}
 	}
 	name := base(r.Name)
 	if r.Wildcard() {
 		n.wildcards = true
-		n.set(name, func(at *node) { at.wildcard = r })
+		n.at(name).wildcard = r
 	} else {
-		n.set(name, func(at *node) { at.record = r })
+		n.at(name).record = r
 	}
 	for zone := zones.Matches(r.Name); name != zone; name = parent(name) {
-		n.set(name, func(*node) {})
+		n.at(name)
 	}
 }
 
-func (n *names) set(name string, change func(*node)) {
-	at := n.byName[name]
-	change(&at)
-	n.byName[name] = at
+// at returns the node of a name, which then exists.
+func (n *names) at(name string) *node {
+	if n.byName[name] == nil {
+		n.byName[name] = new(node)
+	}
+	return n.byName[name]
 }
 
 // find returns the record that answers for qname, in any case of letters, or
@@ -59,19 +61,21 @@ func (n *names) set(name string, change func(*node)) {
 func (n *names) find(qname string) (r *record, exists bool) {
 	var stack [255]byte
 	name := lower(stack[:0], qname)
-	at, ok := n.byName[string(name)]
-	if ok {
+	if at := n.byName[string(name)]; at != nil {
 		return at.record, true
 	}
 	if !n.wildcards {
 		return nil, false
 	}
 	for off, end := dns.NextLabel(qname, 0); !end; off, end = dns.NextLabel(qname, off) {
-		if at, ok := n.byName[string(name[off:])]; ok {
+		if at := n.byName[string(name[off:])]; at != nil {
 			return at.wildcard, at.wildcard != nil
 		}
 	}
-	return n.byName["."].wildcard, n.byName["."].wildcard != nil
+	if root := n.byName["."]; root != nil {
+		return root.wildcard, root.wildcard != nil
+	}
+	return nil, false
 }
 
 // lower appends name in lower case. DNS folds ASCII letters only (RFC 4343).
