@@ -96,15 +96,16 @@ func (r *running) reload(corefile string) error {
 	return err
 }
 
-// served waits until both servers serve: one that is stopped before goes on for
+// served waits until all servers serve: one that is stopped before goes on for
 // ever, as dns.Server forgets the stop.
 func (r *running) served() {
 	r.Helper()
-	server := r.instance.Servers()[0]
-	for network, addr := range map[string]net.Addr{"udp": server.LocalAddr(), "tcp": server.Addr()} {
-		client := dns.Client{Net: network, Timeout: 10 * time.Second}
-		if _, _, err := client.Exchange(new(dns.Msg).SetQuestion("example.org.", dns.TypeSOA), addr.String()); err != nil {
-			r.Fatal(err)
+	for _, server := range r.instance.Servers() {
+		for network, addr := range map[string]net.Addr{"udp": server.LocalAddr(), "tcp": server.Addr()} {
+			client := dns.Client{Net: network, Timeout: 10 * time.Second}
+			if _, _, err := client.Exchange(new(dns.Msg).SetQuestion("example.org.", dns.TypeSOA), addr.String()); err != nil {
+				r.Fatal(err)
+			}
 		}
 	}
 }
@@ -186,6 +187,7 @@ func TestReloadPairsChecks(t *testing.T) {
 	const slow = " {\n interval 24h\n fast_interval 24h\n}"
 	alive, dead := "check tcp "+listener(t), "check tcp "+deadPort(t)
 	for name, checks := range map[string][]string{
+		"both edited alike":       {alive + slow, dead + slow},
 		"one removed":             {dead + slow},
 		"turned round":            {dead + slow, alive},
 		"one added":               {alive, "check http" + slow, dead},

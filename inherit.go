@@ -77,14 +77,22 @@ func (a *address) starts(t *target) []engine.Status {
 	return starts
 }
 
-// checkLike returns the number of the check that equals m, or else of the one
-// that m is an edition of: of the same type, at the same endpoint. It is -1
-// where there is none.
+// checkLike returns the number of the check that equals m, or else of the only
+// one that m can be an edition of: of the same type, and asking for the same. It
+// is -1 where there is none.
 func (a *address) checkLike(m *model.Check) int {
 	if same := slices.Index(a.target.Checks, *m); same >= 0 {
 		return same
 	}
-	return slices.IndexFunc(a.target.Checks, func(old model.Check) bool {
-		return old.Type == m.Type && old.Address == m.Address && old.Port == m.Port
-	})
+	only := -1
+	for i, old := range a.target.Checks {
+		if old.Type != m.Type || old.Address != m.Address || old.Port != m.Port || old.Request.Path != m.Request.Path {
+			continue
+		}
+		if only >= 0 {
+			return -1
+		}
+		only = i
+	}
+	return only
 }
