@@ -51,7 +51,7 @@ func followOrder() {
 		after(order[dnssec-1], func(f *Failover) { f.before = len(f.config.Plugin) })
 		after("dnssec", func(f *Failover) { f.signed = len(f.config.Plugin) > f.before })
 		behind := "dnssec"
-		if slices.Contains(order, "minimal") {
+		if slices.Index(order, "minimal") > dnssec {
 			behind = "minimal"
 		}
 		after(behind, (*Failover).addBehindSigner)
