@@ -1,12 +1,12 @@
 package failover
 
 import (
-	"net/netip"
-	"strings"
-	"sync/atomic"
+	"slices"
 	"time"
 
+	"github.com/coredns-failover/failover/plugin/model"
 	"github.com/coredns-failover/failover/plugin/policy"
+	"github.com/coredns-failover/failover/plugin/verdict"
 
 	"github.com/miekg/dns"
 )
@@ -20,42 +20,95 @@ type answer struct {
 	measured policy.Decision
 
 	record *record
-	served *atomic.Uint64
-	ttl    uint32
-	addrs  []netip.Addr
-	words  []string // the target that each address stands for, as written
+	family policy.Family
+	start  int // the tier at which the search starts, as failback has it
+
+	// unresolved is whether a target that may be answered stands for a name of
+	// which nothing is known yet.
+	unresolved bool
+	// asksNext is whether only the next plugins can tell what is answered.
+	asksNext bool
 }
 
-func newAnswer(r *record, d policy.Decision) *answer {
-	a := &answer{
-		Decision: d,
-		record:   r,
-		served:   r.served[d.Tier],
-		ttl:      uint32(r.TTL.Max / time.Second),
+// decide makes the answer of now, and returns when that must be done again
+// although no health changes: zero is never.
+func (a *answer) decide(now time.Time) time.Time {
+	r, f := a.record, a.family
+	view := r.view(f, measured)
+	hold, again := r.holds[f].Next(now, r.failback(), r.tiersOf(view, f))
+	r.holds[f] = hold
+	a.start = hold.Start()
+	view.Start = a.start
+	a.measured = view.Decide(f)
+	a.Decision = a.measured
+	if r.Observe {
+		a.start = 0
+		view = r.view(f, assumed)
+		view.Start = 0
+		a.Decision = view.Decide(f)
 	}
-	for _, t := range d.Targets {
-		for _, addr := range t.Addrs {
-			a.addrs = append(a.addrs, addr)
-			a.words = append(a.words, t.Text)
+	a.unresolved = slices.ContainsFunc(r.targets(), func(t *target) bool { return a.reaches(t) && t.unresolved() })
+	a.asksNext = r.next != nil && a.reaches(r.next)
+	return again
+}
+
+func (r *record) failback() verdict.Failback {
+	return verdict.Failback{Manual: r.Failback.Mode == model.FailbackManual, After: r.Failback.After}
+}
+
+// tiersOf says how the tiers fare in family f.
+func (r *record) tiersOf(view *policy.Record, f policy.Family) []verdict.Tier {
+	tiers := make([]verdict.Tier, len(r.tiers))
+	for i, eligible := range view.Eligible(f) {
+		tiers[i] = verdict.Tier{Eligible: eligible, Decided: r.decided[i]}
+	}
+	return tiers
+}
+
+// reaches reports whether what target t stands for can matter to a question: it
+// is in the active tier or in a better one, or there is no eligible tier, or
+// questions differ in the tier that they get.
+func (a *answer) reaches(t *target) bool {
+	if a.record.Policy == model.Clients || a.record.Trickle > 0 {
+		return true
+	}
+	return a.Tier == 0 || a.State > policy.FailedOver || t.tier <= a.Tier
+}
+
+func newAnswer(r *record, f policy.Family) *answer { return &answer{record: r, family: f} }
+
+// ttl returns that of answers from a tier of the record, which may be none (0):
+// the record's, or the target's own where that is shorter.
+func (r *record) ttl(f policy.Family, tier int) time.Duration {
+	ttl := r.TTL.Max
+	if r.TTL.Min < r.TTL.Max {
+		ttl = min(ttl, max(r.TTL.Min, r.horizon(f, tier).Truncate(time.Second)))
+	}
+	if tier == 0 || !r.aliased {
+		return ttl
+	}
+	for _, t := range r.tiers[tier-1] {
+		ttl = min(ttl, t.ttl(f))
+	}
+	return ttl
+}
+
+// forever is longer than any TTL.
+const forever = time.Duration(1<<63 - 1)
+
+// ttl returns how long what the target stands for is good for.
+func (t *target) ttl(f policy.Family) time.Duration {
+	switch {
+	case t.child != nil:
+		if a := t.child.answers[f].Load(); a != nil {
+			return t.child.ttl(f, a.Tier)
 		}
+		return t.child.TTL.Max
+	case t.Kind == model.Alias && t.name != nil && len(t.list()) > 0:
+		return t.name.State().TTL
+	default:
+		return forever
 	}
-	return a
-}
-
-// pick returns which of the addresses one answer holds.
-func (a *answer) pick(picked []int) []int {
-	return policy.Sample(picked, len(a.addrs), a.record.Limit)
-}
-
-// targets names those that the picked addresses stand for.
-func (a *answer) targets(picked []int) string {
-	var words []string
-	for _, i := range picked {
-		if len(words) == 0 || words[len(words)-1] != a.words[i] {
-			words = append(words, a.words[i])
-		}
-	}
-	return strings.Join(words, ",")
 }
 
 // reply is a message with room for its question, to be allocated at once.
@@ -80,41 +133,51 @@ func newReply(r *dns.Msg) *dns.Msg {
 // message returns the reply to r that holds the picked addresses. Every query
 // gets records of its own, since the handlers above change them in place. The
 // owner has the case of the question (DNS 0x20).
-func (a *answer) message(r *dns.Msg, picked []int) *dns.Msg {
+func message(r *dns.Msg, picks []policy.Pick, ttl time.Duration) *dns.Msg {
 	m := newReply(r)
 	q := r.Question[0]
-	m.Answer = make([]dns.RR, len(picked))
-	hdr := dns.RR_Header{Name: q.Name, Rrtype: q.Qtype, Class: q.Qclass, Ttl: a.ttl}
-	if q.Qtype == dns.TypeA {
-		a.fill4(m.Answer, hdr, picked)
-	} else {
-		a.fill6(m.Answer, hdr, picked)
-	}
+	m.Answer = rrs(dns.RR_Header{Name: q.Name, Rrtype: q.Qtype, Class: q.Qclass, Ttl: uint32(ttl / time.Second)}, picks)
 	return m
 }
 
-func (a *answer) fill4(rrs []dns.RR, hdr dns.RR_Header, picked []int) {
+// rrs returns the records that hold the picked addresses, all of the type that
+// hdr has.
+func rrs(hdr dns.RR_Header, picks []policy.Pick) []dns.RR {
+	if hdr.Rrtype == dns.TypeA {
+		return rrs4(hdr, picks)
+	}
+	return rrs6(hdr, picks)
+}
+
+func rrs4(hdr dns.RR_Header, picks []policy.Pick) []dns.RR {
 	type rr struct {
 		dns.A
 		ip [4]byte
 	}
-	mine := make([]rr, len(picked))
-	for n, i := range picked {
-		mine[n].Hdr, mine[n].ip = hdr, a.addrs[i].As4()
-		mine[n].A.A = mine[n].ip[:]
-		rrs[n] = &mine[n].A
+	all, mine := make([]dns.RR, len(picks)), make([]rr, len(picks))
+	for i, p := range picks {
+		mine[i].Hdr, mine[i].ip = hdr, p.Addr.As4()
+		mine[i].A.A = mine[i].ip[:]
+		all[i] = &mine[i].A
 	}
+	return all
 }
 
-func (a *answer) fill6(rrs []dns.RR, hdr dns.RR_Header, picked []int) {
+func rrs6(hdr dns.RR_Header, picks []policy.Pick) []dns.RR {
 	type rr struct {
 		dns.AAAA
 		ip [16]byte
 	}
-	mine := make([]rr, len(picked))
-	for n, i := range picked {
-		mine[n].Hdr, mine[n].ip = hdr, a.addrs[i].As16()
-		mine[n].AAAA.AAAA = mine[n].ip[:]
-		rrs[n] = &mine[n].AAAA
+	all, mine := make([]dns.RR, len(picks)), make([]rr, len(picks))
+	for i, p := range picks {
+		mine[i].Hdr, mine[i].ip = hdr, p.Addr.As16()
+		mine[i].AAAA.AAAA = mine[i].ip[:]
+		all[i] = &mine[i].AAAA
 	}
+	return all
+}
+
+// ofType returns the picks whose addresses are of that type.
+func ofType(picks []policy.Pick, qtype uint16) []policy.Pick {
+	return slices.DeleteFunc(picks, func(p policy.Pick) bool { return !p.Addr.IsValid() || typeOf(p.Addr) != qtype })
 }

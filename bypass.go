@@ -1,6 +1,8 @@
 package failover
 
 import (
+	"net"
+	"net/netip"
 	"slices"
 
 	"github.com/miekg/dns"
@@ -9,54 +11,104 @@ import (
 // withoutBypass returns m without the addresses that other records bring along
 // and that would bypass failover: the ipv4hint and ipv6hint of a record's own
 // HTTPS and SVCB records (RFC 9460, 7.3), and address records of our names in
-// the additional section. A signed reply stays as it is, as changes would break
+// the additional section. Where next is a target, only those that are unhealthy. A signed reply stays as it is, as changes would break
 // the signature. m itself is not touched: it may be a cache's.
 func (p *passing) withoutBypass(m *dns.Msg) *dns.Msg {
-	hints := p.record != nil && slices.ContainsFunc(m.Answer, hinting)
-	extra := slices.ContainsFunc(m.Extra, p.handler.answersInstead)
+	hints := p.record != nil && slices.ContainsFunc(m.Answer, p.record.bypassedBy)
+	extra := slices.ContainsFunc(m.Extra, p.handler.bypassedBy)
 	if !hints && !extra || slices.ContainsFunc(m.Answer, signature) {
 		return m
 	}
 	m = m.Copy()
 	m.AuthenticatedData = false
-	m.Extra = slices.DeleteFunc(m.Extra, p.handler.answersInstead)
+	m.Extra = slices.DeleteFunc(m.Extra, p.handler.bypassedBy)
 	if hints {
 		for _, rr := range m.Answer {
-			dropHints(rr)
+			p.record.dropHints(rr)
 		}
 	}
 	return m
 }
 
-// answersInstead reports whether rr is an address record of a name and type
-// that a record of ours answers.
-func (f *Failover) answersInstead(rr dns.RR) bool {
-	if t := rr.Header().Rrtype; t != dns.TypeA && t != dns.TypeAAAA {
+// bypassedBy reports whether rr is an address record of a name and type that a
+// record of ours answers, and would not answer with.
+func (f *Failover) bypassedBy(rr dns.RR) bool {
+	addr := addrOf(rr)
+	if !addr.IsValid() {
 		return false
 	}
 	rec, _ := f.names.find(rr.Header().Name)
-	if rec == nil {
-		return false
-	}
-	_, ok := rec.answering(rr.Header().Rrtype)
-	return ok
+	return rec != nil && rec.answersWith(addr) && rec.avoids(rr.Header().Name, addr)
 }
 
-// dropHints takes the hints out of an HTTPS or SVCB record, and out of the list
-// of those that a client must understand: a key that is listed but missing
-// makes the record malformed (RFC 9460, 8).
-func dropHints(rr dns.RR) {
+// avoids reports whether the record would not answer for a name with an address
+// that the next plugins have: unless they are a target, it knows nothing of that
+// address; and if they are, it does not answer with it while it is unhealthy.
+func (r *record) avoids(qname string, addr netip.Addr) bool {
+	if r.next == nil {
+		return true
+	}
+	a := r.handler.known(r.next, qname, addr)
+	return a != nil && !measured(a) && !r.Observe
+}
+
+// bypassedBy reports whether rr is an HTTPS or SVCB record with a hint that the
+// record would not answer with.
+func (r *record) bypassedBy(rr dns.RR) bool {
+	s := service(rr)
+	return s != nil && slices.ContainsFunc(s.Value, func(kv dns.SVCBKeyValue) bool { return len(r.hinted(rr, kv)) < len(hintsOf(kv)) })
+}
+
+// dropHints takes the hints out of an HTTPS or SVCB record that the record would
+// not answer with. A key without one goes altogether, also from the list of
+// those that a client must understand: a key that is listed but missing makes
+// the record malformed (RFC 9460, 8).
+func (r *record) dropHints(rr dns.RR) {
 	s := service(rr)
 	if s == nil {
 		return
 	}
+	gone := make(map[dns.SVCBKey]bool)
 	s.Value = slices.DeleteFunc(s.Value, func(kv dns.SVCBKeyValue) bool {
-		if mandatory, ok := kv.(*dns.SVCBMandatory); ok {
-			mandatory.Code = slices.DeleteFunc(mandatory.Code, isHint)
-			return len(mandatory.Code) == 0
+		left := r.hinted(rr, kv)
+		switch hint := kv.(type) {
+		case *dns.SVCBIPv4Hint:
+			hint.Hint = left
+		case *dns.SVCBIPv6Hint:
+			hint.Hint = left
+		default:
+			return false
 		}
-		return isHint(kv.Key())
+		gone[kv.Key()] = len(left) == 0
+		return len(left) == 0
 	})
+	s.Value = slices.DeleteFunc(s.Value, func(kv dns.SVCBKeyValue) bool {
+		mandatory, ok := kv.(*dns.SVCBMandatory)
+		if ok {
+			mandatory.Code = slices.DeleteFunc(mandatory.Code, func(key dns.SVCBKey) bool { return gone[key] })
+		}
+		return ok && len(mandatory.Code) == 0
+	})
+}
+
+// hinted returns the addresses of a hint of rr that the record would answer
+// with.
+func (r *record) hinted(rr dns.RR, kv dns.SVCBKeyValue) []net.IP {
+	return slices.DeleteFunc(slices.Clone(hintsOf(kv)), func(ip net.IP) bool {
+		addr, _ := netip.AddrFromSlice(ip)
+		return r.avoids(rr.Header().Name, addr.Unmap())
+	})
+}
+
+// hintsOf returns the addresses of a hint; of any other value none.
+func hintsOf(kv dns.SVCBKeyValue) []net.IP {
+	switch hint := kv.(type) {
+	case *dns.SVCBIPv4Hint:
+		return hint.Hint
+	case *dns.SVCBIPv6Hint:
+		return hint.Hint
+	}
+	return nil
 }
 
 // service returns the SVCB part of an SVCB or HTTPS record, or nil.
@@ -69,12 +121,5 @@ func service(rr dns.RR) *dns.SVCB {
 	}
 	return nil
 }
-
-func hinting(rr dns.RR) bool {
-	s := service(rr)
-	return s != nil && slices.ContainsFunc(s.Value, func(kv dns.SVCBKeyValue) bool { return isHint(kv.Key()) })
-}
-
-func isHint(key dns.SVCBKey) bool { return key == dns.SVCB_IPV4HINT || key == dns.SVCB_IPV6HINT }
 
 func signature(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeRRSIG }

@@ -1,7 +1,7 @@
 package failover
 
 import (
-	"net/netip"
+	"sync"
 	"unique"
 
 	"github.com/coredns-failover/failover/plugin/engine"
@@ -10,68 +10,117 @@ import (
 	"github.com/coredns-failover/failover/plugin/verdict"
 )
 
-// claims makes a configuration's claims on its checks.
+// claims makes and ends a handler's claims on its checks. A nil one belongs to a
+// handler that has not started, and does nothing.
 type claims struct {
+	// Read-only.
 	configuration *configuration
 	root          string // of the server block, for relative paths
-	kit           *probe.Kit
-	settings      map[unique.Handle[model.Check]]*engine.Settings // shared by equal checks
+
+	mu       sync.Mutex
+	kit      *probe.Kit
+	settings map[unique.Handle[model.Check]]*engine.Settings // shared by equal checks
+	ended    bool
 }
 
-func newClaims(c *configuration) *claims {
+func newClaims(c *configuration, root string) *claims {
 	return &claims{
 		configuration: c,
+		root:          root,
 		kit:           probe.NewKit(),
 		settings:      make(map[unique.Handle[model.Check]]*engine.Settings),
 	}
 }
 
-// record claims the checks of r. It goes on where before, the record in its
-// place, has come to; that is nil for a new record.
-func (cl *claims) record(r, before *record) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.inherit(before)
-	for _, tier := range r.tiers {
-		for _, t := range tier {
-			old := before.targetLike(t)
-			t.inherit(old)
-			for _, a := range t.addresses {
-				if err := cl.address(a, old.addressLike(a)); err != nil {
-					return err
-				}
-			}
-		}
+// claim claims the checks of an address. They go on where before has come to,
+// the address in its place; that is nil for a new one.
+func (cl *claims) claim(a, before *address) error {
+	if cl == nil {
+		return nil
 	}
-	return nil
-}
-
-func (cl *claims) address(a, before *address) error {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	if cl.ended {
+		return nil
+	}
 	starts := before.starts(a.target)
-	for i, m := range a.target.Checks {
-		if m.Disabled {
+	for i, known := range a.checks {
+		if known != health(unstarted) {
 			continue
 		}
-		m.TLS = m.TLS.In(cl.root)
-		spec, err := cl.spec(m, a.Addr)
+		spec, err := cl.spec(a, i)
 		if err != nil {
 			return err
 		}
 		spec.Verdict, spec.Since = starts[i].Verdict, starts[i].Since
-		a.checks[i] = healthcheck.engine.Claim(
-			cl.configuration.generation, owner{cl.configuration, a, i}, identify(m, a.Addr), spec)
+		a.checks[i] = healthcheck.engine.Claim(cl.configuration.generation, cl.owner(a, i), cl.identify(a, i), spec)
 	}
 	return nil
 }
 
-func (cl *claims) spec(m model.Check, addr netip.Addr) (engine.Spec[owner], error) {
-	prober, err := cl.kit.Prober(m, addr)
+// add claims the checks of an address that turned up while the handler serves,
+// and begins to probe them.
+func (cl *claims) add(a *address) {
+	if cl == nil {
+		return
+	}
+	if err := cl.claim(a, nil); err != nil {
+		log.Errorf("record %s, target %s: %v", display(a.target.record.Name), a.target.Text, err)
+	}
+	healthcheck.engine.Start()
+}
+
+// release ends the claims on the checks of an address.
+func (cl *claims) release(a *address) {
+	if cl == nil {
+		return
+	}
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	for i, check := range a.checks {
+		if _, probed := check.(*engine.Check[owner]); probed {
+			healthcheck.engine.Release(cl.configuration.generation, cl.owner(a, i), cl.identify(a, i))
+		}
+	}
+}
+
+// end makes claim do nothing from now on: what the configuration has claimed is
+// about to be released altogether.
+func (cl *claims) end() {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	cl.ended = true
+}
+
+func (cl *claims) owner(a *address, n int) owner { return owner{cl.configuration, a, n} }
+
+func (cl *claims) identify(a *address, n int) identity { return identify(cl.model(a, n), a.Addr) }
+
+// model returns the n-th check of an address.
+func (cl *claims) model(a *address, n int) model.Check {
+	m := a.target.Checks[n]
+	m.TLS = m.TLS.In(cl.root)
+	if a.host != "" && hostless(m) {
+		if m.TLS.ServerName == m.Host {
+			m.TLS.ServerName = a.host
+		}
+		m.Host = a.host
+	}
+	return m
+}
+
+func (cl *claims) spec(a *address, n int) (engine.Spec[owner], error) {
+	kit := cl.kit
+	if a.host != "" {
+		kit = probe.NewKit() // one for all names would keep every name ever asked for
+	}
+	prober, err := kit.Prober(cl.model(a, n), a.Addr)
 	if err != nil {
 		return engine.Spec[owner]{}, err
 	}
-	key := unique.Make(m)
+	key := unique.Make(a.target.Checks[n])
 	if cl.settings[key] == nil {
-		cl.settings[key] = settings(m)
+		cl.settings[key] = settings(a.target.Checks[n])
 	}
 	return engine.Spec[owner]{Prober: prober, Settings: cl.settings[key]}, nil
 }

@@ -5,8 +5,10 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/coredns-failover/failover/plugin/engine"
+	"github.com/coredns-failover/failover/plugin/model"
 
 	"github.com/coredns/caddy"
 )
@@ -23,6 +25,10 @@ type configuration struct {
 	generation engine.Generation
 	context    caddy.Context
 	handlers   []*Failover
+
+	process *model.Process // what a server block says of the whole process, or nil
+	root    string         // of that block, for relative paths
+	guard   *guard         // nil without
 }
 
 // storageKey is the key of the configuration in its instance.
@@ -41,7 +47,25 @@ func configurationOf(c *caddy.Controller) *configuration {
 	c.OnRestartFailed(sweep)
 	c.OnFinalShutdown(conf.end)
 	sweepOnFailure()
+	hookOnce.Do(func() { caddy.RegisterEventHook(name, started) })
 	return conf
+}
+
+var hookOnce sync.Once
+
+// started begins to resolve names when a whole instance has started: other
+// plugins can not be asked while they start, and some do so after this one.
+func started(event caddy.EventName, info any) error {
+	instance, ok := info.(*caddy.Instance)
+	if event != caddy.InstanceStartupEvent || !ok {
+		return nil
+	}
+	if conf := configurationIn(instance); conf != nil {
+		for _, f := range conf.handlers {
+			f.resolver.Start()
+		}
+	}
+	return nil
 }
 
 // sweepKey is the key of the mark that an instance has the sweep of
@@ -99,7 +123,26 @@ func releaseGone() {
 	healthcheck.retain(func(c *configuration) bool { return live[c] })
 }
 
-func (c *configuration) add(f *Failover) { c.handlers = append(c.handlers, f) }
+func (c *configuration) add(f *Failover) error {
+	c.handlers = append(c.handlers, f)
+	p := f.block.Process
+	if p == nil {
+		return nil
+	}
+	if c.process != nil {
+		return fmt.Errorf("%s: the settings of the process stand at %s already", p.Place, c.process.Place)
+	}
+	c.process, c.root = p, f.config.Root
+	return nil
+}
+
+// settings returns those of the process.
+func (c *configuration) settings() model.Process {
+	if c.process == nil {
+		return model.Process{Stale: model.DefaultStale}
+	}
+	return *c.process
+}
 
 // start claims the checks of every handler and begins to probe. It runs before
 // the instance serves, so that the first answer knows what the instance before
@@ -108,34 +151,96 @@ func (c *configuration) start() error {
 	healthcheck.lifecycle.Lock()
 	defer healthcheck.lifecycle.Unlock()
 	releaseGone() // what a first start left that failed
-	changes, err := c.claim()
-	if err != nil {
+	for _, f := range c.handlers {
+		if err := f.knowsRegions(); err != nil {
+			return err
+		}
+	}
+	before := healthcheck.newest()
+	if err := c.claim(before.records()); err != nil {
+		c.stop()
 		return err
 	}
 	healthcheck.begin(c)
 	healthcheck.engine.Start()
-	for _, change := range changes {
-		logChange(change)
+	for _, f := range c.handlers {
+		f.start(before.records())
 	}
 	return nil
 }
 
-// claim claims the checks of all records, and returns what they answer
-// differently from the records in their places.
-func (c *configuration) claim() ([]change, error) {
-	before := healthcheck.newest().records()
-	cl := newClaims(c)
-	var changes []change
+// claim claims the checks of all records, which go on where those in their
+// places have come to.
+func (c *configuration) claim(before map[recordKey]*record) (err error) {
+	if c.guard, err = c.newGuard(); err != nil {
+		return fmt.Errorf("%s: guard: %w", c.process.Place, err)
+	}
 	for _, f := range c.handlers {
-		cl.root = f.config.Root
 		for _, r := range f.records {
-			if err := cl.record(r, before[f.keyOf(r)]); err != nil {
-				return nil, fmt.Errorf("record %s: %w", display(r.Name), err)
+			r.inherit(before[f.keyOf(r)])
+			for _, t := range r.targets() {
+				t.inherit(before[f.keyOf(r)].targetLike(t))
 			}
-			changes = append(changes, r.update()...)
+		}
+		for _, r := range f.records {
+			r.adopt()
+		}
+		f.claims = newClaims(c, f.config.Root)
+		for _, r := range f.records {
+			if err := r.claim(before[f.keyOf(r)]); err != nil {
+				return fmt.Errorf("record %s: %w", display(r.Name), err)
+			}
 		}
 	}
-	return changes, nil
+	return nil
+}
+
+// claim claims the checks of the record's targets.
+func (r *record) claim(before *record) error {
+	for _, t := range r.targets() {
+		old := before.targetLike(t)
+		for _, a := range t.list() {
+			if err := r.handler.claims.claim(a, old.addressLike(a.Addr)); err != nil {
+				return err
+			}
+		}
+		if t.Kind != model.Next || old == nil {
+			continue
+		}
+		if err := r.handler.learned.inherit(t, old.record.handler.learned.all(old)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start sets off what the handler does by itself. It goes on where before, the
+// records that its own replace, have come to.
+func (f *Failover) start(before map[recordKey]*record) {
+	for _, r := range f.records {
+		for _, warning := range r.warnings() {
+			log.Warning(warning)
+		}
+	}
+	f.learned.start()
+	f.prepareResolving(func(t *target) *target { return before[f.keyOf(t.record)].targetLike(t) })
+	healthcheck.update(f.records...)
+}
+
+// stop ends what the configuration does by itself.
+func (c *configuration) stop() {
+	for _, f := range c.handlers {
+		if f.claims != nil {
+			f.claims.end()
+		}
+		if f.resolver != nil {
+			f.resolver.Stop()
+		}
+		f.learned.end()
+		for _, r := range f.records {
+			r.stop()
+		}
+	}
 }
 
 // end runs when the process is about to stop, after lameduck.
@@ -143,6 +248,11 @@ func (c *configuration) end() error {
 	healthcheck.lifecycle.Lock()
 	defer healthcheck.lifecycle.Unlock()
 	healthcheck.retain(func(other *configuration) bool { return other != c })
+	for _, f := range c.handlers {
+		if f.resolver != nil {
+			f.resolver.Wait()
+		}
+	}
 	if healthcheck.newest() == nil {
 		healthcheck.engine.Wait()
 	}

@@ -2,10 +2,14 @@ package failover
 
 import (
 	"context"
+	"slices"
+	"sync/atomic"
 
 	"github.com/coredns-failover/failover/plugin/model"
 	"github.com/coredns-failover/failover/plugin/policy"
+	"github.com/coredns-failover/failover/plugin/resolve"
 
+	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 
 	"github.com/miekg/dns"
@@ -16,6 +20,7 @@ type Failover struct {
 	Next plugin.Handler
 
 	// Read-only after New.
+	block   model.Block
 	zones   plugin.Zones
 	records []*record
 	names   names
@@ -23,16 +28,29 @@ type Failover struct {
 
 	place
 	asking asking
+
+	// serving is the server of the block, once it has been asked.
+	serving atomic.Pointer[dnsserver.Server]
+
+	// Read-only after the handler has started; nil before.
+	claims   *claims
+	resolver *resolve.Resolver
+	fallback resolve.Asker // asked for an alias where the chain has no answer, or nil
+	learned  learned
 }
 
 // New returns the handler of a server block. It answers at once, with every
 // target's health unknown; probing begins when its configuration starts.
 func New(b model.Block) *Failover {
-	f := &Failover{zones: b.Zones, asking: newAsking()}
+	f := &Failover{block: b, zones: b.Zones, asking: newAsking()}
 	for i := range b.Records {
 		r := newRecord(&b.Records[i])
 		f.records = append(f.records, r)
 		f.names.add(r, f.zones)
+	}
+	f.link()
+	for _, r := range f.records {
+		r.decide()
 	}
 	return f
 }
@@ -42,6 +60,7 @@ func (f *Failover) Name() string { return name }
 
 // ServeDNS implements plugin.Handler.
 func (f *Failover) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	f.meetServer(ctx)
 	if !ours(r) {
 		return plugin.NextOrFailure(f.Name(), f.Next, ctx, w, r)
 	}
@@ -51,7 +70,7 @@ func (f *Failover) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	}
 	if rec != nil {
 		if family, ok := rec.answering(r.Question[0].Qtype); ok {
-			return f.answer(ctx, w, r, rec.answers[family].Load())
+			return f.answer(ctx, w, r, rec, family)
 		}
 	}
 	return f.pass(ctx, w, r, rec)
@@ -63,22 +82,76 @@ func ours(r *dns.Msg) bool {
 }
 
 // answer writes what the record answers now.
-func (f *Failover) answer(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, a *answer) (int, error) {
-	a.served.Add(1)
-	var stack [16]int
-	picked := a.pick(stack[:0])
-	a.describe(ctx, picked)
-	switch a.Kind {
-	case policy.Next:
-		return f.pass(ctx, w, r, a.record)
-	case policy.NoData:
-		return f.noData(ctx, w, r, a.record)
-	case policy.Closed:
-		return closed(w, r, a.record.Fail.Rcode)
+func (f *Failover) answer(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, rec *record, family policy.Family) (int, error) {
+	if rec.aliased && rec.leadsBack(ctx) {
+		rec.looped.Do(func() { logLoop(rec) })
+		return dns.RcodeServerFailure, nil
+	}
+	a := rec.answers[family].Load()
+	if a.unresolved {
+		rec.resolve(ctx)
+		a = rec.answers[family].Load()
+	}
+	if a.asksNext && isAddress(r.Question[0].Qtype) {
+		return f.answerNext(ctx, w, r, a)
+	}
+	var picks [16]policy.Pick
+	return f.write(ctx, w, r, a, a.Choose(rec.client(ctx, w, r), picks[:0]))
+}
+
+// write writes what was chosen of an answer.
+func (f *Failover) write(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, a *answer, c policy.Choice) (int, error) {
+	rec := a.record
+	rec.served[c.Tier].Add(1)
+	rec.describe(ctx, c)
+	switch {
+	case c.Kind == policy.Next:
+		return f.pass(ctx, w, r, rec)
+	case c.Kind == policy.Closed:
+		return closed(w, r, rec.Fail.Rcode)
+	case c.Kind == policy.NoData && c.Tier == 0 && a.unresolved:
+		return dns.RcodeServerFailure, nil // nobody knows whether there is data
+	case c.Kind == policy.NoData:
+		return f.noData(ctx, w, r, rec, c)
 	default:
-		return dns.RcodeSuccess, w.WriteMsg(a.message(r, picked))
+		return f.data(ctx, w, r, a, c)
 	}
 }
+
+// data writes the data of the chosen targets.
+func (f *Failover) data(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, a *answer, c policy.Choice) (int, error) {
+	first, qtype := c.Picks[0].Target, r.Question[0].Qtype
+	ttl := a.record.ttl(a.family, c.Tier)
+	if a.record.aliased {
+		c.Picks = once(c.Picks)
+	}
+	switch {
+	case first.CNAME:
+		return f.answerCNAME(ctx, w, r, a.record, c, ttl)
+	case !isAddress(qtype):
+		return f.fetch(ctx, w, r, a.record, c, ttl)
+	case a.family == policy.Any:
+		if c.Picks = ofType(c.Picks, qtype); len(c.Picks) == 0 {
+			return f.noData(ctx, w, r, a.record, c)
+		}
+	}
+	return dns.RcodeSuccess, w.WriteMsg(scoped(message(r, c.Picks, ttl), r, c.Scope))
+}
+
+// once leaves out addresses that two targets stand for: a set of records has
+// each once (RFC 2181, 5).
+func once(picks []policy.Pick) []policy.Pick {
+	kept := picks[:0]
+	for _, p := range picks {
+		if !slices.ContainsFunc(kept, func(k policy.Pick) bool { return k.Addr == p.Addr }) {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+// isAddress reports whether records of that type hold addresses.
+func isAddress(qtype uint16) bool { return qtype == dns.TypeA || qtype == dns.TypeAAAA }
 
 // closed answers with an error. Those that the server writes itself are only
 // returned, as plugin.Handler asks.

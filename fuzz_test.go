@@ -36,6 +36,10 @@ func FuzzServeDNS(f *testing.F) {
 		strings.Replace(pair, "check", "fail closed REFUSED\n\ttypes A\n\tcheck", 1),
 		strings.Replace(pair, "check", "fail next\n\tobserve\n\tlimit 1\n\tcheck", 1),
 		strings.Replace(pair, "www", strings.Repeat("a.", 118)+"www", 1),
+		"failover *.example.org {\n primary next\n secondary 192.0.2.2\n probe 192.0.2.0/24\n check http\n}",
+		"failover www.example.org {\n primary next 192.0.2.1\n limit 1\n types A MX\n check http\n}",
+		"failover www.example.org {\n primary a.example.net {\n cname\n }\n check http\n}\n" +
+			"failover example.org {\n primary www.example.org\n types A TXT\n evaluate_target_health\n}",
 		"failover example.org {\n primary ::1 192.0.2.1 {\n drain\n }\n secondary 192.0.2.2\n min_healthy 50%\n check tcp 80\n}",
 	}
 	for i, text := range seeds {
@@ -86,9 +90,11 @@ func (f *Failover) roll(dice byte) {
 	for _, r := range f.records {
 		for _, tier := range r.tiers {
 			for _, target := range tier {
-				for i := range target.addresses[0].checks {
-					target.addresses[0].checks[i] = fixed(verdict.Verdict(dice % 3))
-					dice = dice*5 + 1
+				for _, a := range target.list() {
+					for i := range a.checks {
+						a.checks[i] = fixed(verdict.Verdict(dice % 3))
+						dice = dice*5 + 1
+					}
 				}
 			}
 		}

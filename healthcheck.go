@@ -68,6 +68,11 @@ func (o owner) check() *model.Check { return &o.address.target.Checks[o.n] }
 type health interface {
 	Verdict() verdict.Verdict
 	Status() engine.Status
+	// Connect is how long the endpoint takes to accept a connection; 0 is not
+	// known.
+	Connect() time.Duration
+	// Horizon is the earliest time at which the verdict may change; zero is never.
+	Horizon() time.Time
 }
 
 // fixed is the health of a check that is not probed.
@@ -75,16 +80,22 @@ type fixed verdict.Verdict
 
 func (f fixed) Verdict() verdict.Verdict { return verdict.Verdict(f) }
 func (f fixed) Status() engine.Status    { return engine.Status{Verdict: verdict.Verdict(f)} }
+func (fixed) Connect() time.Duration     { return 0 }
+func (fixed) Horizon() time.Time         { return time.Time{} }
 
-// unprobed is the health of a check that is disabled or has not started yet.
-func unprobed(m *model.Check) health {
+// unstarted is the health of a check that is yet to be claimed.
+const unstarted = fixed(verdict.Unknown)
+
+// unclaimed is the health of a check of an address before it is claimed. Those
+// that are disabled, or that may not be aimed at the address, never are.
+func (t *target) unclaimed(m *model.Check, addr netip.Addr) health {
 	switch {
 	case m.Disabled && m.Invert:
 		return fixed(verdict.Unhealthy)
-	case m.Disabled:
+	case m.Disabled, !t.mayProbe(addr, m):
 		return fixed(verdict.Healthy)
 	default:
-		return fixed(verdict.Unknown)
+		return unstarted
 	}
 }
 
@@ -100,24 +111,71 @@ func (h *healthchecks) newest() *configuration {
 
 // begin makes a configuration, which has made its claims, the newest.
 func (h *healthchecks) begin(c *configuration) {
+	h.beginning()
+	h.mu.Lock()
+	h.configurations = append(h.configurations, c)
+	h.mu.Unlock()
+	h.guard()
+}
+
+// retain ends all configurations that are not live, and releases their claims.
+func (h *healthchecks) retain(live func(*configuration) bool) {
+	for _, gone := range h.forget(live) {
+		gone.stop()
+	}
+	h.guard()
+	h.engine.Retain(h.knows)
+}
+
+// forget returns the configurations that are not live, which it no longer knows.
+func (h *healthchecks) forget(live func(*configuration) bool) []*configuration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var kept, gone []*configuration
+	for _, c := range h.configurations {
+		if live(c) {
+			kept = append(kept, c)
+		} else {
+			gone = append(gone, c)
+		}
+	}
+	h.configurations = kept
+	return gone
+}
+
+// knows reports whether a generation is that of a configuration that has begun
+// and not ended.
+func (h *healthchecks) knows(g engine.Generation) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.ContainsFunc(h.configurations, func(c *configuration) bool { return c.generation == g })
+}
+
+// beginning returns when the first configuration began, which may be now.
+func (h *healthchecks) beginning() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.began.IsZero() {
 		h.began = time.Now()
 	}
-	h.configurations = append(h.configurations, c)
+	return h.began
 }
 
-// retain releases the claims of all configurations that are not live.
-func (h *healthchecks) retain(live func(*configuration) bool) {
-	h.mu.Lock()
-	h.configurations = slices.DeleteFunc(h.configurations, func(c *configuration) bool { return !live(c) })
-	var kept []engine.Generation
-	for _, c := range h.configurations {
-		kept = append(kept, c.generation)
+// update lets records decide anew for another reason than a verdict.
+func (h *healthchecks) update(records ...*record) {
+	for _, r := range records {
+		for _, c := range r.update() {
+			if c.record.handler.newest() {
+				logChange(c)
+			}
+		}
 	}
-	h.mu.Unlock()
-	h.engine.Retain(func(g engine.Generation) bool { return slices.Contains(kept, g) })
+}
+
+// newest reports whether the handler is in the configuration that started last.
+func (f *Failover) newest() bool {
+	newest := healthcheck.newest()
+	return newest != nil && f.claims != nil && f.claims.configuration == newest
 }
 
 // Transition implements engine.Reporter.

@@ -1,10 +1,13 @@
 package failover
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/coredns-failover/failover/plugin/engine"
 	"github.com/coredns-failover/failover/plugin/model"
+	"github.com/coredns-failover/failover/plugin/policy"
+	"github.com/coredns-failover/failover/plugin/verdict"
 )
 
 // A reload puts new records in the place of old ones. What they have counted
@@ -18,11 +21,19 @@ func (r *record) inherit(before *record) {
 		return
 	}
 	copy(r.served, before.served)
-	for f := range r.answers {
-		if a := before.answers[f].Load(); a != nil && r.families[f] {
+	r.holds = before.held()
+	for _, f := range r.families {
+		if a := before.answers[f].Load(); a != nil {
 			r.answers[f].Store(a)
 		}
 	}
+}
+
+// held returns the holds of the record, for that in its place.
+func (r *record) held() [policy.Any + 1]verdict.Hold {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.holds
 }
 
 // targetLike returns the target of r, which may be nil, in the place of t: the
@@ -39,24 +50,30 @@ func (r *record) targetLike(t *target) *target {
 	return nil
 }
 
-// inherit takes over what before has counted; before may be nil.
+// inherit takes over what before has counted, and what it stands for where that
+// has been found out; before may be nil.
 func (t *target) inherit(before *target) {
-	if before != nil {
-		t.transitions = before.transitions
+	if before == nil {
+		return
 	}
+	t.transitions = before.transitions
+	if t.resolves() == "" || t.Kind != before.Kind {
+		return
+	}
+	var addrs []netip.Addr
+	for _, a := range before.list() {
+		addrs = append(addrs, a.Addr)
+	}
+	t.stand(addrs)
 }
 
-// addressLike returns the address of t, which may be nil, that equals a.
-func (t *target) addressLike(a *address) *address {
+// addressLike returns the address of t, which may be nil, that equals addr, or
+// nil.
+func (t *target) addressLike(addr netip.Addr) *address {
 	if t == nil {
 		return nil
 	}
-	for _, old := range t.addresses {
-		if old.Addr == a.Addr {
-			return old
-		}
-	}
-	return nil
+	return t.find(addr)
 }
 
 // starts returns what each check of t, the new target of address a, starts with:

@@ -2,12 +2,15 @@ package failover
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/coredns-failover/failover/plugin/engine"
+	"github.com/coredns-failover/failover/plugin/model"
 	"github.com/coredns-failover/failover/plugin/policy"
+	"github.com/coredns-failover/failover/plugin/resolve"
 	"github.com/coredns-failover/failover/plugin/verdict"
 
 	"github.com/miekg/dns"
@@ -50,9 +53,21 @@ func logBroken(owners []owner, err error) {
 // records that share the check.
 func subject(owners []owner) string {
 	o := owners[0]
-	t := o.address.target
-	return fmt.Sprintf("record %s, tier %d, target %s, check %v%s",
-		display(t.record.Name), t.tier, t.Text, o.check(), others(owners))
+	return fmt.Sprintf("%s, check %v%s", o.address, o.check(), others(owners))
+}
+
+// String names the target, and the address where the target is not itself one.
+func (a *address) String() string {
+	s := a.target.String()
+	if a.target.Kind != model.Address {
+		s += " (" + a.Addr.String() + ")"
+	}
+	return s
+}
+
+// String names the target and its record.
+func (t *target) String() string {
+	return fmt.Sprintf("record %s, tier %d, target %s", display(t.record.Name), t.tier, t.Text)
 }
 
 // mostNamed bounds the records that one line names.
@@ -85,6 +100,69 @@ func logChange(c change) {
 		return
 	}
 	log.Warning(line)
+}
+
+// logAlias says what a name stands for that targets are aliases of, or that
+// nobody knows. It is one line, however many they are.
+func logAlias(targets []*target, c resolve.Change) {
+	line := targets[0].String()
+	if more := len(targets) - 1; more > 0 {
+		line += fmt.Sprintf(" (and %d more)", more)
+	}
+	switch c.Kind {
+	case resolve.Resolved:
+		log.Infof("%s: %s, was %s", line, listed(c.To.Addrs), listed(c.From.Addrs))
+	case resolve.Answered:
+		log.Infof("%s: resolves again", line)
+	case resolve.Emptied:
+		log.Warningf("%s: has no address any more, was %s", line, listed(c.From.Addrs))
+	case resolve.Silent:
+		log.Warningf("%s: no answer, it stays %s for now: %v", line, listed(c.To.Addrs), c.To.Err)
+	case resolve.Expired:
+		log.Warningf("%s: there has been no answer for too long, it has no address any more, was %s: %v",
+			line, listed(c.From.Addrs), c.To.Err)
+	}
+}
+
+// mostListed bounds the addresses that one line lists.
+const mostListed = 8
+
+func listed(addrs []netip.Addr) string {
+	if len(addrs) == 0 {
+		return "nothing"
+	}
+	var words []string
+	for _, a := range addrs[:min(len(addrs), mostListed)] {
+		words = append(words, a.String())
+	}
+	if more := len(addrs) - len(words); more > 0 {
+		words = append(words, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(words, " ")
+}
+
+// logLoop says that an alias of the record leads back to it.
+func logLoop(r *record) {
+	log.Errorf("record %s: an alias of it leads back to it through what other plugins answer, "+
+		"so it is answered with SERVFAIL there", display(r.Name))
+}
+
+// logSigned says that replies of the next plugins can not be filtered.
+func logSigned(r *record) {
+	log.Warningf("record %s: what the next plugins answer comes signed, and is passed on as it is to those who ask "+
+		"for signatures, healthy or not", display(r.Name))
+}
+
+// logGuard says how the guard of this server's uplink fares.
+func logGuard(s engine.GuardState, err error) {
+	switch s {
+	case engine.GuardFailing:
+		log.Errorf("guard: this server has lost its uplink, no verdict changes until it is back: %v", err)
+	case engine.GuardBroken:
+		log.Errorf("guard: broken, verdicts change without it: %v", err)
+	default:
+		log.Infof("guard: %v", s)
+	}
 }
 
 // told puts a decision into words.

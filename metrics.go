@@ -53,6 +53,8 @@ func description(metric, help string, labels ...string) *prometheus.Desc {
 var (
 	checksDesc = description("checks", "Number of checks in the engine.")
 	brokenDesc = description("checks_broken", "Number of checks that can not run on this machine.")
+	guardDesc  = description("guard_state",
+		"1 for the state of the guard of this server's uplink, 0 for the others.", "state")
 
 	answersDesc = description("answers_total",
 		"Counter of answers by record and tier; tier 0 is those without a tier.",
@@ -73,6 +75,9 @@ var (
 	healthyAddressesDesc = description("target_addresses_healthy",
 		"Number of those that are healthy (or unknown).",
 		"server", "zone", "view", "record", "tier", "target")
+	resolvedDesc = description("target_resolved",
+		"Whether the name that a target stands for gets an answer.",
+		"server", "zone", "view", "record", "tier", "target")
 	ageDesc = description("target_last_probe_age_seconds",
 		"Time since the last probe of the target's check that was probed longest ago.",
 		"server", "zone", "view", "record", "tier", "target")
@@ -89,8 +94,8 @@ type collector struct{}
 // Describe implements prometheus.Collector.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		checksDesc, brokenDesc, answersDesc, activeTierDesc, stateDesc,
-		healthyDesc, addressesDesc, healthyAddressesDesc, ageDesc, transitionsDesc,
+		checksDesc, brokenDesc, guardDesc, answersDesc, activeTierDesc, stateDesc,
+		healthyDesc, addressesDesc, healthyAddressesDesc, resolvedDesc, ageDesc, transitionsDesc,
 	} {
 		ch <- d
 	}
@@ -102,6 +107,9 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 	s := scrape{ch: ch}
 	s.gauge(checksDesc, float64(stats.Checks))
 	s.gauge(brokenDesc, float64(stats.Broken))
+	for one := engine.NoGuard; one <= engine.GuardBroken; one++ {
+		s.gauge(guardDesc, number(one == stats.Guard), one.String())
+	}
 	records := healthcheck.newest().records()
 	// In the order that the registry wants: to sort them costs it more than all
 	// the rest.
@@ -134,7 +142,7 @@ func (s *scrape) record(r *record) {
 	for tier, served := range r.served {
 		s.counter(answersDesc, served.Load(), strconv.Itoa(tier))
 	}
-	for _, f := range policy.Families {
+	for _, f := range r.families {
 		if a := r.answers[f].Load(); a != nil {
 			s.gauge(activeTierDesc, float64(a.measured.Tier), f.String())
 		}
@@ -153,15 +161,22 @@ func (s *scrape) record(r *record) {
 func (s *scrape) target(t *target) {
 	labels := []string{strconv.Itoa(t.tier), t.Text}
 	healthy, oldest := 0, time.Duration(0)
-	for _, a := range t.addresses {
+	addresses := t.list()
+	if t.Kind == model.Next {
+		addresses = append(slices.Clip(addresses), t.record.handler.learned.all(t)...)
+	}
+	for _, a := range addresses {
 		if a.verdict().Eligible() {
 			healthy++
 		}
 		oldest = max(oldest, a.age())
 	}
 	s.gauge(healthyDesc, number(healthy > 0), labels...)
-	s.gauge(addressesDesc, float64(len(t.addresses)), labels...)
+	s.gauge(addressesDesc, float64(len(addresses)), labels...)
 	s.gauge(healthyAddressesDesc, float64(healthy), labels...)
+	if t.name != nil {
+		s.gauge(resolvedDesc, number(t.name.State().Err == nil), labels...)
+	}
 	if oldest > 0 {
 		s.gauge(ageDesc, oldest.Seconds(), labels...)
 	}

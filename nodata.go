@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coredns-failover/failover/plugin/policy"
+
 	"github.com/coredns/coredns/plugin/pkg/dnsutil"
 
 	"github.com/miekg/dns"
@@ -12,10 +14,11 @@ import (
 
 // noData answers that the record's name exists, but not with the type asked
 // for: NOERROR with an SOA in the authority section (RFC 2308, 2.2).
-func (f *Failover) noData(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, rec *record) (int, error) {
+func (f *Failover) noData(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, rec *record, c policy.Choice) (int, error) {
 	m := newReply(r)
-	m.Ns = []dns.RR{withTTL(f.soa(ctx, w, r, rec), rec.TTL.Max)}
-	return dns.RcodeSuccess, w.WriteMsg(m)
+	ttl := rec.ttl(rec.familyOf(r.Question[0].Qtype), c.Tier)
+	m.Ns = []dns.RR{withTTL(f.soa(ctx, w, r, rec), ttl)}
+	return dns.RcodeSuccess, w.WriteMsg(scoped(m, r, c.Scope))
 }
 
 // noDataLike is the same where the next plugins denied the name, with the SOA

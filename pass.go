@@ -11,17 +11,27 @@ import (
 // pass leaves a question for a name of ours to the next plugins, as if we did
 // not know the name, with two differences: they can not deny that it exists,
 // and what would bypass failover is taken out of their replies (bypass.go). rec
-// is nil for a name that exists only because a record is below it.
+// is nil for a name that exists only because a record is below it. Under a
+// wildcard whose primary is next only they know which names exist.
 func (f *Failover) pass(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, rec *record) (int, error) {
 	if transfer(r) {
 		return plugin.NextOrFailure(f.Name(), f.Next, ctx, w, r)
 	}
 	p := &passing{ResponseWriter: w, handler: f, record: rec}
 	rcode, err := plugin.NextOrFailure(f.Name(), f.Next, ctx, p, r)
+	if rec.inFrontOfNext() && !p.replied {
+		return rcode, err
+	}
 	if p.denied == nil && (p.replied || err != nil || plugin.ClientWrite(rcode)) {
 		return rcode, err
 	}
 	return dns.RcodeSuccess, w.WriteMsg(f.noDataLike(r, rec, p.denied))
+}
+
+// inFrontOfNext reports whether the record, which may be nil, is a wildcard
+// whose primary is next.
+func (r *record) inFrontOfNext() bool {
+	return r != nil && r.next != nil && r.next.tier == 1 && r.Wildcard()
 }
 
 // transfer reports whether r asks for a zone and not for a name.
@@ -43,7 +53,7 @@ type passing struct {
 func (p *passing) WriteMsg(m *dns.Msg) error {
 	// With something in the answer section it is the end of a CNAME chain that
 	// does not exist (RFC 6604), not the name asked for.
-	if m.Rcode == dns.RcodeNameError && len(m.Answer) == 0 {
+	if m.Rcode == dns.RcodeNameError && len(m.Answer) == 0 && !p.record.inFrontOfNext() {
 		p.denied = m
 		return nil
 	}

@@ -1,6 +1,9 @@
 package failover
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // readyAfter is when the process is ready whatever it knows.
 const readyAfter = 10 * time.Second
@@ -10,8 +13,8 @@ const readyAfter = 10 * time.Second
 // but a process that has been ready stays so.
 func (f *Failover) Ready() bool { return healthcheck.isReady() }
 
-// isReady reports whether every check has had a verdict, or has had enough time
-// for one, once since the process began.
+// isReady reports whether every check has had a verdict, and every name been
+// resolved, or they have had enough time for that, once since the process began.
 func (h *healthchecks) isReady() bool {
 	if h.ready.Load() {
 		return true
@@ -19,9 +22,25 @@ func (h *healthchecks) isReady() bool {
 	h.mu.Lock()
 	began := h.began
 	h.mu.Unlock()
-	if began.IsZero() || (h.engine.Stats().Unknown > 0 && time.Since(began) < readyAfter) {
+	if began.IsZero() || (h.wondering() && time.Since(began) < readyAfter) {
 		return false
 	}
 	h.ready.Store(true)
 	return true
+}
+
+// wondering reports whether there is a check without a verdict, or a target of
+// which nobody knows yet what it stands for.
+func (h *healthchecks) wondering() bool {
+	if h.engine.Stats().Unknown > 0 {
+		return true
+	}
+	newest := h.newest()
+	return newest != nil && slices.ContainsFunc(newest.handlers, (*Failover).unresolved)
+}
+
+func (f *Failover) unresolved() bool {
+	return slices.ContainsFunc(f.records, func(r *record) bool {
+		return slices.ContainsFunc(r.targets(), (*target).unresolved)
+	})
 }

@@ -2,8 +2,10 @@ package failover
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/coredns-failover/failover/plugin/model"
 	"github.com/coredns-failover/failover/plugin/policy"
@@ -18,8 +20,17 @@ type record struct {
 	*model.Record
 
 	// Read-only after newRecord.
+	rules    *policy.Rules
 	tiers    [][]*target
-	families [2]bool // the families whose questions it answers
+	families []policy.Family // of the questions that it answers
+	cname    bool            // a target is answered with a CNAME
+	next     *target         // the one that stands for the next plugins, or nil
+
+	// Read-only after New.
+	handler    *Failover
+	parents    []*record // that have this one as a target
+	asksClient bool      // answers depend on who asks
+	aliased    bool      // a target is an alias, which may lead back to here
 
 	// served counts the answers by tier; 0 is those without one. Read-only
 	// after the handler has started: a reload hands the counters on.
@@ -27,88 +38,73 @@ type record struct {
 
 	// answers holds what each family's questions are answered with: a query
 	// reads it with one atomic load.
-	answers [2]atomic.Pointer[answer]
+	answers [policy.Any + 1]atomic.Pointer[answer]
 	soa     soaCache
+	signed  sync.Once // the warning that a signed reply can not be filtered
+	looped  sync.Once // the error that an alias leads back to the record
 
-	mu sync.Mutex // one update at a time
-}
-
-// target is a model.Target at work.
-type target struct {
-	*model.Target
-	record    *record
-	tier      int        // 1 is the primary
-	addresses []*address // what the target stands for now
-
-	// transitions counts the changes of verdict by the verdict they led to.
-	// It is handed on by a reload, like record.served.
-	transitions *[3]atomic.Uint64
-}
-
-// address is one address of a target. Its health is its own.
-type address struct {
-	netip.Addr
-	target *target
-	// checks are as many as the target's, in their order. Read-only after the
-	// handler has started.
-	checks []health
+	mu      sync.Mutex                   // one update at a time
+	holds   [policy.Any + 1]verdict.Hold // see failback
+	decided []bool                       // which tiers have had a verdict
+	wake    *time.Timer                  // decides anew when a hold ends, or nil
+	stopped bool                         // by the end of its configuration
 }
 
 func newRecord(m *model.Record) *record {
-	r := &record{Record: m}
-	for _, t := range m.Types {
-		switch t {
-		case dns.TypeA:
-			r.families[policy.IPv4] = true
-		case dns.TypeAAAA:
-			r.families[policy.IPv6] = true
-		}
-	}
+	r := &record{Record: m, rules: policy.NewRules(m), decided: make([]bool, len(m.Tiers))}
 	r.served = append(r.served, new(atomic.Uint64))
 	for i, tier := range m.Tiers {
 		r.served = append(r.served, new(atomic.Uint64))
 		var targets []*target
 		for j := range tier {
-			targets = append(targets, newTarget(r, i+1, &tier[j]))
+			t := newTarget(r, i+1, &tier[j])
+			targets = append(targets, t)
+			r.cname = r.cname || t.CNAME
+			if t.Kind == model.Next {
+				r.next = t
+			}
 		}
 		r.tiers = append(r.tiers, targets)
 	}
-	r.update()
+	r.families = r.familiesOf(m.Types)
 	return r
 }
 
-func newTarget(r *record, tier int, m *model.Target) *target {
-	t := &target{Target: m, record: r, tier: tier, transitions: new([3]atomic.Uint64)}
-	a := &address{Addr: m.Addr, target: t, checks: make([]health, len(m.Checks))}
-	for i := range m.Checks {
-		a.checks[i] = unprobed(&m.Checks[i])
+// familiesOf returns the families that questions of these types belong to. A
+// record with a CNAME has one choice for all types.
+func (r *record) familiesOf(types []uint16) []policy.Family {
+	var families []policy.Family
+	for _, t := range types {
+		if f := r.familyOf(t); !slices.Contains(families, f) {
+			families = append(families, f)
+		}
 	}
-	t.addresses = []*address{a}
-	return t
+	slices.Sort(families)
+	return families
 }
 
-// answering returns the family that questions of type qtype ask for, and
+func (r *record) familyOf(qtype uint16) policy.Family {
+	switch {
+	case r.cname:
+		return policy.Any
+	case qtype == dns.TypeA:
+		return policy.IPv4
+	case qtype == dns.TypeAAAA:
+		return policy.IPv6
+	default:
+		return policy.Any
+	}
+}
+
+// answering returns the family that questions of type qtype belong to, and
 // whether the record answers them.
 func (r *record) answering(qtype uint16) (policy.Family, bool) {
-	switch qtype {
-	case dns.TypeA:
-		return policy.IPv4, r.families[policy.IPv4]
-	case dns.TypeAAAA:
-		return policy.IPv6, r.families[policy.IPv6]
-	}
-	return 0, false
+	ok := slices.Contains(r.Types, qtype) || r.cname && qtype == dns.TypeCNAME
+	return r.familyOf(qtype), ok
 }
 
-// verdict is that of the address's checks together. An address without checks
-// is always healthy (Route 53's rule).
-func (a *address) verdict() verdict.Verdict {
-	var stack [8]verdict.Verdict
-	vs := stack[:0]
-	for _, c := range a.checks {
-		vs = append(vs, c.Verdict())
-	}
-	return verdict.Require(a.target.Require, vs...)
-}
+// targets returns those of all tiers.
+func (r *record) targets() []*target { return slices.Concat(r.tiers...) }
 
 // change is a new decision of a record.
 type change struct {
@@ -117,44 +113,82 @@ type change struct {
 	from, to policy.Decision
 }
 
-// update decides anew what the record answers, and returns what has changed.
+// update decides anew what the record answers, and what those above it answer,
+// and returns what has changed.
 func (r *record) update() []change {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	measured := r.view(func(a *address) bool { return a.verdict().Eligible() })
-	assumed := measured
-	if r.Observe {
-		assumed = r.view(func(*address) bool { return true })
-	}
-	var changes []change
-	for _, f := range policy.Families {
-		if !r.families[f] {
-			continue
-		}
-		before, after := r.answers[f].Load(), newAnswer(r, policy.Decide(r.Record, f, assumed))
-		after.measured = policy.Decide(r.Record, f, measured)
-		r.answers[f].Store(after)
-		if before != nil && before.measured.Differs(after.measured) {
-			changes = append(changes, change{r, f, before.measured, after.measured})
-		}
+	changes := r.decide()
+	for _, parent := range r.parents {
+		changes = append(changes, parent.update()...)
 	}
 	return changes
 }
 
-// view is what the record's targets stand for now, as package policy sees it.
-func (r *record) view(eligible func(*address) bool) []policy.Tier {
-	tiers := make([]policy.Tier, len(r.tiers))
-	for i, targets := range r.tiers {
-		for _, t := range targets {
-			pt := policy.Target{Target: t.Target}
-			for _, a := range t.addresses {
-				pt.Addresses = append(pt.Addresses, policy.Address{Addr: a.Addr, Eligible: eligible(a)})
-			}
-			tiers[i] = append(tiers[i], pt)
+func (r *record) decide() []change {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.noticeVerdicts()
+	now := time.Now()
+	var changes []change
+	var wake time.Time
+	for _, f := range r.families {
+		before, after := r.answers[f].Load(), newAnswer(r, f)
+		if again := after.decide(now); wake.IsZero() || !again.IsZero() && again.Before(wake) {
+			wake = again
+		}
+		r.answers[f].Store(after)
+		if before != nil && !before.unresolved && before.measured.Differs(after.measured) {
+			changes = append(changes, change{r, f, before.measured, after.measured})
 		}
 	}
-	return tiers
+	r.wakeAt(wake)
+	return changes
 }
+
+// noticeVerdicts notes which tiers have had a verdict by now: better tiers that
+// have not are nothing to hold against.
+func (r *record) noticeVerdicts() {
+	for i, tier := range r.tiers {
+		r.decided[i] = r.decided[i] || !slices.ContainsFunc(tier, (*target).undecided)
+	}
+}
+
+// wakeAt has the record decide anew at that time, or at no time where it is
+// zero.
+func (r *record) wakeAt(at time.Time) {
+	if r.wake != nil {
+		r.wake.Stop()
+		r.wake = nil
+	}
+	if !at.IsZero() && !r.stopped {
+		r.wake = time.AfterFunc(time.Until(at), func() { healthcheck.update(r) })
+	}
+}
+
+// stop ends what the record does by itself.
+func (r *record) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopped = true
+	r.wakeAt(time.Time{})
+}
+
+// view is what the record's targets stand for now, as package policy sees it.
+func (r *record) view(f policy.Family, eligible func(*address) bool) *policy.Record {
+	v := &policy.Record{Rules: r.rules, Tiers: make([]policy.Tier, len(r.tiers))}
+	if a := r.answers[f].Load(); a != nil {
+		v.Start = a.start
+	}
+	for i, targets := range r.tiers {
+		for _, t := range targets {
+			v.Tiers[i] = append(v.Tiers[i], t.view(f, eligible))
+		}
+	}
+	return v
+}
+
+func measured(a *address) bool { return a.verdict().Eligible() }
+
+func assumed(*address) bool { return true }
 
 // state is the worst of the record's families.
 func (r *record) state() policy.State {
@@ -165,4 +199,48 @@ func (r *record) state() policy.State {
 		}
 	}
 	return worst
+}
+
+// viewFrom is the view for a record that has this one as a target.
+func (r *record) viewFrom(f policy.Family, eligible func(*address) bool) *policy.Record {
+	if r.Observe {
+		eligible = assumed
+	}
+	v := r.view(f, eligible)
+	for _, tier := range v.Tiers {
+		for i := range tier {
+			tier[i].Addresses = slices.DeleteFunc(tier[i].Addresses, func(a policy.Address) bool {
+				return !r.answersWith(a.Addr) || a.IsUnspecified() // see onlyAsked
+			})
+		}
+	}
+	return v
+}
+
+// answersWith reports whether the record answers the type that addr is of.
+func (r *record) answersWith(addr netip.Addr) bool {
+	_, ok := r.answering(typeOf(addr))
+	return ok
+}
+
+// typeOf returns the type of the records that hold addr.
+func typeOf(addr netip.Addr) uint16 {
+	if addr.Is4() {
+		return dns.TypeA
+	}
+	return dns.TypeAAAA
+}
+
+// addrs returns every address that the record can be answered with.
+func (r *record) addrs() []netip.Addr {
+	var addrs []netip.Addr
+	for _, t := range r.targets() {
+		for _, a := range t.list() {
+			if r.answersWith(a.Addr) {
+				addrs = append(addrs, a.Addr)
+			}
+		}
+	}
+	slices.SortFunc(addrs, netip.Addr.Compare)
+	return slices.Compact(addrs)
 }

@@ -25,7 +25,7 @@ type room struct {
 // they like.
 var rooms = map[string]room{
 	".": {
-		rooms: []string{"corefile", "engine", "model", "policy", "probe", "verdict"},
+		rooms: []string{"corefile", "engine", "model", "policy", "probe", "resolve", "verdict"},
 		others: []string{
 			"github.com/coredns/caddy", "github.com/coredns/coredns",
 			"github.com/miekg/dns", "github.com/prometheus/client_golang",
@@ -33,17 +33,25 @@ var rooms = map[string]room{
 		mustNot: []string{"net/http", "os"},
 	},
 	"plugin/model":   {mustNot: []string{"context", "os", "sync"}},
-	"plugin/verdict": {mustNot: []string{"context", "net", "net/netip", "os", "sync", "time"}},
-	"plugin/policy":  {rooms: []string{"model"}, mustNot: []string{"context", "net", "os", "time"}},
+	"plugin/verdict": {mustNot: []string{"context", "net", "net/netip", "os", "sync"}},
+	"plugin/policy": {
+		rooms:   []string{"model"},
+		others:  []string{"github.com/cespare/xxhash/v2"},
+		mustNot: []string{"context", "net", "os", "sync"},
+	},
 	"plugin/corefile": {
 		rooms:   []string{"model"},
 		others:  []string{"github.com/coredns/caddy/caddyfile", "github.com/miekg/dns"},
 		mustNot: []string{"context", "net", "os"},
 	},
-	"plugin/probe":  {rooms: []string{"model"}},
-	"plugin/engine": {rooms: []string{"verdict"}, mustNot: []string{"net", "net/http", "net/netip", "os"}},
-	"cmd/coredns":   {rooms: []string{""}, others: []string{"github.com/coredns/coredns"}},
-	"cmd/demo":      {others: []string{"github.com/miekg/dns"}},
+	"plugin/probe": {
+		rooms:  []string{"model"},
+		others: []string{"github.com/miekg/dns", "golang.org/x/net", "google.golang.org/grpc"},
+	},
+	"plugin/resolve": {others: []string{"github.com/miekg/dns"}, mustNot: []string{"net/http", "os"}},
+	"plugin/engine":  {rooms: []string{"verdict"}, mustNot: []string{"net", "net/http", "net/netip", "os"}},
+	"cmd/coredns":    {rooms: []string{""}, others: []string{"github.com/coredns/coredns"}},
+	"cmd/demo":       {others: []string{"github.com/miekg/dns"}},
 }
 
 func TestRoomsImportDownwardOnly(t *testing.T) {

@@ -46,8 +46,10 @@ func (f *Failover) set(v verdict.Verdict, words ...string) {
 		for _, tier := range r.tiers {
 			for _, target := range tier {
 				if slices.Contains(words, target.Text) {
-					for i := range target.addresses[0].checks {
-						target.addresses[0].checks[i] = fixed(v)
+					for _, a := range target.list() {
+						for i := range a.checks {
+							a.checks[i] = fixed(v)
+						}
 					}
 				}
 			}

@@ -26,7 +26,9 @@ func setup(c *caddy.Controller) error {
 	}
 	f.keys = c.ServerBlockKeys
 	f.addTo(dnsserver.GetConfig(c))
-	configurationOf(c).add(f)
+	if err := configurationOf(c).add(f); err != nil {
+		return plugin.Error(name, err)
+	}
 	return nil
 }
 

@@ -37,8 +37,8 @@ func TestBadCorefile(t *testing.T) {
 			`Corefile:7: record "www.example.org": timeout: 2s is above the interval, 1s`,
 		},
 		"not yet": {
-			"primary 192.0.2.1\ncheck icmp\n",
-			`Corefile:5: record "www.example.org": check "icmp" is not supported yet`,
+			"primary 192.0.2.1\ncheck heartbeat web-1\n",
+			`Corefile:5: record "www.example.org": check "heartbeat" is not supported yet`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,7 +15,7 @@ type check struct {
 	kind  *checkType
 	line  line
 	given given
-	// model is complete but for the names that are the record's (forRecord).
+	// model is complete but for the names that come from outside (forName).
 	model model.Check
 }
 
@@ -85,7 +85,7 @@ const (
 	defaultThreshold    = 3
 )
 
-// parseCheck reads a check line of a record or of a target.
+// parseCheck reads a check line of a record or of a target, or a guard.
 func parseCheck(l line) (check, error) {
 	kind, err := findCheckType(l.arg(0))
 	if err != nil {
@@ -95,7 +95,7 @@ func parseCheck(l line) (check, error) {
 	c.model.Schedule = model.Schedule{Interval: defaultInterval, Jitter: defaultJitter}
 	c.model.Threshold = model.Threshold{Fall: defaultThreshold, Rise: defaultThreshold}
 	args := l.args()[1:]
-	if err := arity("check "+kind.name+" "+kind.usage, kind.min, kind.max, args); err != nil {
+	if err := arity(l.name()+" "+kind.name+" "+kind.usage, kind.min, kind.max, args); err != nil {
 		return check{}, err
 	}
 	if err := kind.arguments(&c, args); err != nil {
@@ -119,8 +119,9 @@ func findCheckType(word string) (*checkType, error) {
 	return nil, unknown("check type", word, known)
 }
 
-// forRecord returns the check as the record of that name has it.
-func (c *check) forRecord(name string) model.Check {
+// forName returns the check with that name as its default host: the record's,
+// or the address of a guard.
+func (c *check) forName(name string) model.Check {
 	m := c.model
 	if m.Host == "" && c.kind.has("host") {
 		m.Host = strings.TrimSuffix(name, ".")

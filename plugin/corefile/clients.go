@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/coredns-failover/failover/plugin/model"
@@ -89,4 +90,29 @@ func clientsNetwork(word string) error {
 		return fmt.Errorf(`%w; there are also regions, like "country:DE", and "*"`, err)
 	}
 	return err
+}
+
+// firstRegion returns the front of an error about the first region that decides
+// an answer: under another policy nothing looks at it. Whether the server block
+// can tell a client's region is not seen from here.
+func (s *serverBlock) firstRegion() string {
+	for _, r := range s.records {
+		if r.answer.Policy != model.Clients {
+			continue
+		}
+		for _, t := range r.targets() {
+			if i := slices.IndexFunc(t.answer.Clients, isRegion); i >= 0 {
+				word := t.given["clients"].words[0]
+				return about(r.head, at(word, "clients %s", quoted(t.answer.Clients[i]))).Error()
+			}
+		}
+	}
+	return ""
+}
+
+// isRegion reports whether a value of clients, which is right, is a region.
+func isRegion(word string) bool {
+	level, _, _ := strings.Cut(word, ":")
+	_, found := regions[level]
+	return found
 }

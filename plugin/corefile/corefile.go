@@ -6,6 +6,7 @@
 // form:
 //
 //	FILE:LINE: record "NAME": MESSAGE
+//	FILE:LINE: failover: MESSAGE       for the directive without a name
 //
 // where the message quotes the offending word and says what would be right.
 package corefile
@@ -54,7 +55,7 @@ type serverBlock struct {
 	zones   []string
 	records []*record          // one for each directive with a name
 	named   map[string]*record // by each of their names
-	process *line              // the directive without a name
+	process *model.Process     // the directive without a name; nil where there is none
 }
 
 // add reads one directive.
@@ -84,7 +85,12 @@ func (s *serverBlock) addNames(r *record) error {
 
 // build returns the model: one record for each name of each directive.
 func (s *serverBlock) build() (model.Block, error) {
-	block := model.Block{Zones: s.zones, Records: make([]model.Record, 0, len(s.named))}
+	block := model.Block{
+		Zones:   s.zones,
+		Records: make([]model.Record, 0, len(s.named)),
+		Process: s.process,
+		Region:  s.firstRegion(),
+	}
 	for _, r := range s.records {
 		for _, name := range r.names {
 			built, err := r.build(name)

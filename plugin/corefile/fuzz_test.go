@@ -14,6 +14,9 @@ import (
 // errorForm is that of every error of this package.
 var errorForm = regexp.MustCompile(`^[^\n]*:\d+: (record "[^\n]*"|failover): [^\n]+$`)
 
+// caddysForm is that of errors of caddy's parser, which may quote anything.
+var caddysForm = regexp.MustCompile(`^[^:\n]*:\d+ - `)
+
 // readsFiles finds texts that would make caddy read files of this machine.
 var readsFiles = regexp.MustCompile(`import\s+"?[^\s]*[/.*?\[{%]`)
 
@@ -53,6 +56,9 @@ func checkError(t *testing.T, err error) {
 }
 
 func isOurs(err error) bool {
+	if caddysForm.MatchString(err.Error()) {
+		return false
+	}
 	return strings.Contains(err.Error(), ": record ") || strings.Contains(err.Error(), ": failover: ")
 }
 
@@ -64,6 +70,31 @@ func checkBlock(t *testing.T, b model.Block) {
 		}
 		names[r.Name] = true
 		checkRecord(t, r)
+	}
+	if b.Region != "" && !errorForm.MatchString(b.Region+": message") {
+		t.Errorf("region %q", b.Region)
+	}
+	if b.Process != nil {
+		checkProcess(t, *b.Process)
+	}
+}
+
+func checkProcess(t *testing.T, p model.Process) {
+	if p.Place == "" || p.Stale < 0 || p.Stale > 7*24*time.Hour {
+		t.Errorf("process out of range: %+v", p)
+	}
+	for i, server := range p.Resolver {
+		a := server.Addr()
+		if server.Port() == 0 || !a.IsValid() || a.Is4In6() || a.Zone() != "" || slices.Contains(p.Resolver[:i], server) {
+			t.Errorf("resolver %v", server)
+		}
+	}
+	if p.Guard == nil {
+		return
+	}
+	checkCheck(t, *p.Guard)
+	if p.Guard.Address == "" || p.Guard.Invert || p.Guard.Disabled || p.Guard.Watch {
+		t.Errorf("guard %+v", p.Guard)
 	}
 }
 

@@ -70,7 +70,7 @@ func (h *health) forRecord(name string) ([]model.Check, error) {
 	seen := make(map[model.Check]*check, len(h.checks))
 	for i := range h.checks {
 		c := &h.checks[i]
-		m := c.forRecord(name)
+		m := c.forName(name)
 		if first, found := seen[m]; found {
 			return nil, at(c.line.words[0], "check: the same check stands at %s already", place(first.line.words[0]))
 		}

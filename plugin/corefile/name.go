@@ -74,8 +74,12 @@ func outside(text, name string, zones []string) error {
 		return fmt.Errorf("%s is not inside a zone of the server block; did you mean %q?",
 			quoted(text), strings.TrimSuffix(name+zones[0], "."))
 	}
+	has := make([]string, 0, len(zones))
+	for _, zone := range zones {
+		has = append(has, quoted(zone))
+	}
 	return fmt.Errorf("%s is not inside a zone of the server block, which has %s",
-		quoted(text), strings.Join(zones, " and "))
+		quoted(text), strings.Join(has, " and "))
 }
 
 func wildcardName(text string) (string, error) {

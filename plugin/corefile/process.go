@@ -1,22 +1,29 @@
 package corefile
 
-// process is what the directive without a name says: settings of the whole
-// process, such as the guard of its uplink.
-type process struct{}
+import (
+	"fmt"
 
-// processProperties are the words of its block. The gate (notyet.go) refuses
-// all of them, so that none has anything to set.
-var processProperties = []property[process]{
-	{name: "guard", usage: checkUsage, min: 1, max: many, block: true, set: setNothing},
-	{name: "resolver", usage: "ADDRESS...", min: 1, max: many, set: setNothing},
-	{name: "stale", usage: "DURATION", min: 1, max: 1, set: setNothing},
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coredns-failover/failover/plugin/model"
+)
+
+// processProperties are the words of the directive without a name.
+var processProperties = []property[model.Process]{
+	{name: "guard", usage: checkUsage, min: 1, max: many, block: true, set: setGuard},
+	{name: "resolver", usage: "ADDRESS...", min: 1, max: many, set: setResolver},
+	{name: "stale", usage: "DURATION", min: 1, max: 1, set: setStale},
 	{name: "status_to", usage: "CIDR...", min: 1, max: many, set: setNothing},
 	{name: "admin", max: many, block: true, set: setNothing},
 	{name: "state_file", max: many, block: true, set: setNothing},
 	{name: "notify", max: many, block: true, set: setNothing},
 }
 
-func setNothing(*process, line) error { return nil }
+// setNothing is for the words that the gate (notyet.go) refuses.
+func setNothing(*model.Process, line) error { return nil }
 
 // addProcess reads the directive without a name, which stands once.
 func (s *serverBlock) addProcess(directive line) error {
@@ -25,11 +32,66 @@ func (s *serverBlock) addProcess(directive line) error {
 		return at(word, `it has neither a name nor a block; write "failover NAME... {"`)
 	}
 	if s.process != nil {
-		return at(word, "the settings of the process stand at %s already", place(s.process.words[0]))
+		return at(word, "the settings of the process stand at %s already", s.process.Place)
 	}
-	s.process = &directive
-	_, err := apply(&process{}, processProperties, directive.block, func(word string) error {
-		return unknown("property of the process", word, names(processProperties))
-	})
+	s.process = &model.Process{Place: place(word), Stale: model.DefaultStale}
+	_, err := apply(s.process, processProperties, directive.block, unknownSetting)
 	return err
+}
+
+// unknownSetting is the error for a word that is no setting of the process.
+func unknownSetting(word string) error {
+	if slices.Contains(names(recordProperties), word) {
+		return fmt.Errorf(`%q is a property of a record; put it into a block with a name: "failover NAME... {"`, word)
+	}
+	return unknown("property of the process", word, names(processProperties))
+}
+
+// maxStale is the most that RFC 8767, 4 recommends for a TTL: what is older than
+// a week was kept by mistake.
+const maxStale = 7 * 24 * time.Hour
+
+func setStale(p *model.Process, l line) (err error) {
+	p.Stale, err = duration(l.arg(0), 0, maxStale)
+	return err
+}
+
+func setResolver(p *model.Process, l line) error {
+	for _, word := range l.args() {
+		server, err := serverAddress(word)
+		if err != nil {
+			return err
+		}
+		if slices.Contains(p.Resolver, server) {
+			return fmt.Errorf("%s stands here twice", quoted(word))
+		}
+		p.Resolver = append(p.Resolver, server)
+	}
+	return nil
+}
+
+// dnsPort is the port of a resolver that gives none (RFC 1035, 4.2).
+const dnsPort = 53
+
+// serverAddress reads an address with or without a port. An IPv6 address with
+// one stands in brackets.
+func serverAddress(text string) (netip.AddrPort, error) {
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return netip.AddrPortFrom(addr, dnsPort), usable(addr)
+	}
+	colon := strings.LastIndexByte(text, ':') // of the port, if there is one
+	hostText, portText := text[:max(0, colon)], text[colon+1:]
+	if v6, bracketed := strings.CutPrefix(hostText, "["); bracketed {
+		hostText = strings.TrimSuffix(v6, "]")
+	}
+	addr, err := netip.ParseAddr(hostText)
+	if err != nil || strings.HasPrefix(text, "[") != addr.Is6() {
+		return netip.AddrPort{}, fmt.Errorf(
+			`%s is no address; write it like "192.0.2.53", "192.0.2.53:5353" or "[2001:db8::53]:5353"`, quoted(text))
+	}
+	number, err := port(portText)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("port %w", err)
+	}
+	return netip.AddrPortFrom(addr, number), usable(addr)
 }

@@ -94,6 +94,9 @@ func unknownProperty(word string) error {
 	if len(typesWith(word)) > 0 {
 		return fmt.Errorf("%q is an option of a check; put it into the block of one", word)
 	}
+	if slices.Contains(names(processProperties), word) {
+		return fmt.Errorf(`%q is a setting of the process; put it into a block without a name: "failover {"`, word)
+	}
 	return unknown("property", word, names(recordProperties))
 }
 

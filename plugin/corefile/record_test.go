@@ -44,11 +44,21 @@ var recordTests = []struct {
 	{"", func(*model.Record) {}},
 	{"limit 8", func(r *model.Record) { r.Limit = 8 }},
 	{"min_healthy 1", func(*model.Record) {}},
+	{"min_healthy 3\nprimary example.net next\ntier 2 a.example.net b.example.net", func(r *model.Record) {
+		r.MinHealthy.Count = 3 // a target counts once, whatever it stands for
+		r.Tiers[0] = append(r.Tiers[0], alias("example.net", "example.net.", httpCheck()), nextTarget(httpCheck()))
+		r.Tiers[1] = append(r.Tiers[1],
+			alias("a.example.net", "a.example.net.", httpCheck()), alias("b.example.net", "b.example.net.", httpCheck()))
+	}},
 	{"min_healthy 50%", func(r *model.Record) { r.MinHealthy = model.MinHealthy{Percent: 50} }},
 	{"ttl 0", func(r *model.Record) { r.TTL = model.TTL{} }},
 	{"ttl 24h", func(r *model.Record) { r.TTL = model.TTL{Max: 24 * time.Hour, Min: 24 * time.Hour} }},
 	{"ttl 1m 5s", func(r *model.Record) { r.TTL = model.TTL{Max: time.Minute, Min: 5 * time.Second} }},
-	{"types aaaa MX", func(r *model.Record) { r.Types = []uint16{dns.TypeAAAA, dns.TypeMX} }},
+	{"types a", func(r *model.Record) { r.Types = []uint16{dns.TypeA} }},
+	{"types aaaa MX\nprimary next", func(r *model.Record) {
+		r.Types = []uint16{dns.TypeAAAA, dns.TypeMX}
+		r.Tiers[0] = append(r.Tiers[0], nextTarget(httpCheck()))
+	}},
 	{"policy fastest", func(r *model.Record) { r.Policy = model.Fastest }},
 	{"fail open", func(*model.Record) {}},
 	{"fail closed", func(r *model.Record) { r.Fail = model.Fail{Mode: model.FailClosed, Rcode: dns.RcodeServerFailure} }},
@@ -58,6 +68,7 @@ var recordTests = []struct {
 	{"failback auto", func(*model.Record) {}},
 	{"failback after 5m", func(r *model.Record) { r.Failback = model.Failback{Mode: model.FailbackAfter, After: 5 * time.Minute} }},
 	{"failback manual", func(r *model.Record) { r.Failback.Mode = model.FailbackManual }},
+	{"trickle 0%", func(*model.Record) {}},
 	{"trickle 5%", func(r *model.Record) { r.Trickle = 5 }},
 	{"probe 192.0.2.0/24 2001:db8::/32", func(r *model.Record) {
 		r.Probe = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")}
@@ -70,7 +81,7 @@ var recordTests = []struct {
 	}},
 	{"primary WWW.example.NET next {\nevaluate_target_health\n}", func(r *model.Record) {
 		named := alias("WWW.example.NET", "www.example.net.", httpCheck())
-		next := model.Target{Text: "next", Kind: model.Next, Checks: named.Checks, Require: 1, Weight: 1}
+		next := nextTarget(httpCheck())
 		named.EvaluateTargetHealth, next.EvaluateTargetHealth = true, true
 		r.Tiers[0] = append(r.Tiers[0], named, next)
 	}},

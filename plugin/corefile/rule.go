@@ -21,6 +21,10 @@ var recordRules = []func(*record) error{
 	(*record).hasCNAMEAlone,
 	(*record).hasNoCNAMEAtApex,
 	(*record).boundsProbes,
+	(*record).answersTypes,
+	(*record).choosesEachTarget,
+	(*record).measuresDistances,
+	(*record).hasStandby,
 }
 
 func (r *record) validate() error {
@@ -121,15 +125,24 @@ func (r *record) meetsMinHealthy() error {
 }
 
 // size returns how many targets of the n-th tier may have addresses of a
-// family: those that are no address may have either.
+// family: those that are no address may have either. It is 0 where addresses of
+// the other family alone are written: the rest may well have that one, too.
 func (r *record) size(n int, isOfFamily func(netip.Addr) bool) int {
-	size := 0
+	ofFamily, ofOther, open := 0, 0, 0
 	for _, t := range r.tiers[n] {
-		if t.answer.Kind != model.Address || isOfFamily(t.answer.Addr) {
-			size++
+		switch {
+		case t.answer.Kind != model.Address:
+			open++
+		case isOfFamily(t.answer.Addr):
+			ofFamily++
+		default:
+			ofOther++
 		}
 	}
-	return size
+	if ofFamily == 0 && ofOther > 0 {
+		return 0
+	}
+	return ofFamily + open
 }
 
 // hasCNAMEAlone: a name has one CNAME and nothing else (RFC 1034, 3.6.2).

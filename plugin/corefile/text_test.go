@@ -63,6 +63,7 @@ var validTests = map[string][]model.Block{
 				plain("*.example.net.", model.Tier{addr("192.0.2.1", named("*.example.net", httpsCheck()))}),
 				plain("www.example.org.", model.Tier{addr("192.0.2.2")}),
 			},
+			Process: &model.Process{Place: "Corefile:12", Stale: model.DefaultStale},
 		},
 		{
 			Zones:   []string{"example.org."},
@@ -86,6 +87,13 @@ var validTests = map[string][]model.Block{
 			}),
 		)})},
 	}},
+	"alias":    {aliasSample()},
+	"cname":    {cnameSample()},
+	"next":     {nextSample()},
+	"policies": {policiesSample()},
+	"checks":   {checksSample()},
+	"timing":   {timingSample()},
+	"process":  processSample(),
 }
 
 func TestValid(t *testing.T) {
@@ -94,7 +102,7 @@ func TestValid(t *testing.T) {
 	texts := corefiles(t, "valid")
 	for name, want := range validTests {
 		t.Run(name, func(t *testing.T) {
-			got, err := parse(corefile.ParseAll, texts[name])
+			got, err := parse(corefile.Parse, texts[name])
 			if err != nil {
 				t.Fatal(err)
 			}

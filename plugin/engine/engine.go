@@ -21,8 +21,9 @@ const spread = time.Millisecond
 // configuration has one of its own, which is never used again.
 type Generation uint64
 
-// Reporter is told what changes. It is called without any lock held, and
-// before the check's next probe, so that one check's reports come in order.
+// Reporter is told what changes. It may call the engine, but not wait for
+// another report: those of one check come in order, one at a time, and before
+// the check's next probe; so do those of the guard.
 type Reporter[O any] interface {
 	// Transition says that a check's verdict changed. owners are those of all
 	// claims on it, oldest first.
@@ -30,42 +31,51 @@ type Reporter[O any] interface {
 	// Broken says that a check cannot run on this machine, and why; with a nil
 	// error, that it runs again.
 	Broken(owners []O, err error)
+	// Guard says that the guard's state changed because of a probe: that it is
+	// passing (err is nil), failing, or broken (err says why).
+	Guard(s GuardState, err error)
 }
 
 // Engine holds the checks of a process. K identifies a check by everything
 // that matters to its result: two checks that differ in anything must differ in
 // K, or they would spoil each other's counters. O owns a claim, and is handed
 // back when the verdict changes.
-type Engine[K comparable, O any] struct {
-	// Read-only after New.
-	reporter Reporter[O]
-
-	budget  budget
-	running sync.WaitGroup // probes in flight
+type Engine[K, O comparable] struct {
+	hub hub[O]
 
 	mu     sync.Mutex
 	checks map[K]*Check[O]
 	fresh  []*Check[O] // claimed, but not started
+	guard  K           // counts only while there is a guard
 }
 
-// New returns an engine without checks that runs at most limit probes at once.
-func New[K comparable, O any](limit int, r Reporter[O]) *Engine[K, O] {
-	return &Engine[K, O]{
-		reporter: r,
-		budget:   budget{free: limit},
-		checks:   make(map[K]*Check[O]),
-	}
+// hub is what all checks of an engine have in common.
+type hub[O comparable] struct {
+	reporter Reporter[O] // read-only after New
+	began    time.Time   // read-only after New
+	budget   budget
+	running  sync.WaitGroup // probes in flight
+	guard    guard[O]
+}
+
+// New returns an engine without checks and guard that runs at most limit probes
+// at once.
+func New[K, O comparable](limit int, r Reporter[O]) *Engine[K, O] {
+	e := &Engine[K, O]{checks: make(map[K]*Check[O])}
+	e.hub.reporter, e.hub.began, e.hub.budget.free = r, time.Now(), limit
+	e.hub.guard.hub = &e.hub
+	return e
 }
 
 // Claim returns the check that key identifies and keeps it for gen. A check
-// that another generation has claimed goes on untouched, and spec is ignored; a
-// new one waits for Start.
+// that is claimed already goes on untouched, and spec is ignored; a new one
+// waits for Start.
 func (e *Engine[K, O]) Claim(gen Generation, owner O, key K, spec Spec[O]) *Check[O] {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	c, ok := e.checks[key]
 	if !ok {
-		c = newCheck(spec, e.reporter, &e.budget, &e.running)
+		c = newCheck(spec, &e.hub)
 		e.checks[key] = c
 		e.fresh = append(e.fresh, c)
 	}
@@ -73,8 +83,9 @@ func (e *Engine[K, O]) Claim(gen Generation, owner O, key K, spec Spec[O]) *Chec
 	return c
 }
 
-// Start begins to probe what has been claimed since the last Start, with the
-// first probes spread evenly over one second per thousand checks.
+// Start begins to probe what has been claimed since the last Start, whoever
+// claimed it, with the first probes spread evenly over one second per thousand
+// checks. A single one starts at once.
 func (e *Engine[K, O]) Start() {
 	e.mu.Lock()
 	fresh := e.fresh
@@ -85,8 +96,18 @@ func (e *Engine[K, O]) Start() {
 	}
 }
 
-// Retain releases every claim of a generation that is not live. A check
-// without claims stops: a probe in flight is cancelled, and its result dropped.
+// Release releases one claim. A check without claims stops: a probe in flight
+// is cancelled, and its result dropped. What was not claimed is left alone.
+func (e *Engine[K, O]) Release(gen Generation, owner O, key K) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if c, ok := e.checks[key]; ok && !c.release(claim[O]{gen, owner}) {
+		delete(e.checks, key)
+	}
+}
+
+// Retain releases every claim of a generation that is not live, as Release
+// does.
 func (e *Engine[K, O]) Retain(live func(Generation) bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -97,22 +118,38 @@ func (e *Engine[K, O]) Retain(live func(Generation) bool) {
 	}
 }
 
+// Guard sets the check of this server's own uplink, or takes it away where spec
+// is nil. A guard that stays the same goes on untouched. Of spec, the prober,
+// Interval, FastInterval, Timeout, Jitter and Observe count.
+func (e *Engine[K, O]) Guard(key K, spec *Spec[O]) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case spec == nil:
+		e.hub.guard.remove()
+	case e.hub.guard.State() == NoGuard || e.guard != key:
+		e.guard = key
+		e.hub.guard.set(*spec)
+	}
+}
+
 // Wait blocks until no probe is in flight. Call it when everything has been
-// released, to leave no goroutine behind.
-func (e *Engine[K, O]) Wait() { e.running.Wait() }
+// released and the guard taken away, to leave no goroutine behind.
+func (e *Engine[K, O]) Wait() { e.hub.running.Wait() }
 
 // Stats counts the checks of an engine.
 type Stats struct {
 	Checks  int // in all
 	Unknown int // without a verdict
 	Broken  int // that cannot run on this machine
+	Guard   GuardState
 }
 
 // Stats returns the counts of now.
 func (e *Engine[K, O]) Stats() Stats {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s := Stats{Checks: len(e.checks)}
+	s := Stats{Checks: len(e.checks), Guard: e.hub.guard.State()}
 	for _, c := range e.checks {
 		if c.Verdict() == verdict.Unknown {
 			s.Unknown++

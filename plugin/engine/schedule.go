@@ -16,14 +16,9 @@ type Schedule struct {
 	Jitter       int           // in percent of the interval, up and down
 }
 
-// next returns the time from the start of a probe to that of the next. A probe
-// that ran late found nothing out, so the check looks again soon.
-func (s Schedule) next(state verdict.State, o Outcome) time.Duration {
-	pace := state.Pace()
-	if o == Late {
-		pace = verdict.Fast
-	}
-	switch pace {
+// next returns the time from the start of a probe to that of the next.
+func (s Schedule) next(p verdict.Pace) time.Duration {
+	switch p {
 	case verdict.Fast:
 		return s.jittered(s.FastInterval)
 	case verdict.Down:
@@ -33,12 +28,18 @@ func (s Schedule) next(state verdict.State, o Outcome) time.Duration {
 	}
 }
 
+// soonest returns the shortest time between two probes of a run.
+func (s Schedule) soonest() time.Duration { return s.FastInterval - s.most(s.FastInterval) }
+
 // jittered moves d by up to Jitter percent, so that checks that fell into step
 // drift apart again.
 func (s Schedule) jittered(d time.Duration) time.Duration {
-	most := int64(d) * int64(s.Jitter) / 100
+	most := int64(s.most(d))
 	if most == 0 {
 		return d
 	}
 	return d + time.Duration(rand.Int64N(2*most+1)-most)
 }
+
+// most is the most that d is moved by.
+func (s Schedule) most(d time.Duration) time.Duration { return d * time.Duration(s.Jitter) / 100 }

@@ -37,7 +37,8 @@ type Check struct {
 	// Port is 1..65535, or 0 where the check type has none.
 	Port uint16
 	// Host is the Host header, and the authority of gRPC: the record's name
-	// without the final dot unless the Corefile gives another.
+	// without the final dot, or a guard's Address, unless the Corefile gives
+	// another.
 	Host string
 
 	Request Request

@@ -14,6 +14,13 @@ type Block struct {
 	Zones []string
 	// Records in the order of the Corefile. No two have the same name.
 	Records []Record
+	// Process is nil where no directive of the block sets the process up.
+	Process *Process
+	// Region is the front of an error about the first region, such as
+	// "country:DE", that policy clients looks at: place, record and words, as in
+	// `Corefile:7: record "www.example.org": clients "country:DE"`. It is empty
+	// where no target asks for what the plugins geoip and metadata tell.
+	Region string
 }
 
 // Record is one name, or wildcard, that the plugin answers for.

@@ -1,6 +1,8 @@
 package policy
 
-import "github.com/coredns-failover/failover/plugin/model"
+import (
+	"github.com/coredns-failover/failover/plugin/model"
+)
 
 // Kind says what a record answers.
 type Kind uint8
@@ -37,102 +39,160 @@ func (s State) String() string {
 }
 
 // Decision is what a record answers to the questions of one family, until the
-// health of a target changes.
+// health of a target changes. It is read-only.
 type Decision struct {
+	// Kind, State and Tier are those of an answer to a client that no policy
+	// treats differently.
 	Kind  Kind
 	State State
 	// Tier is the active tier: 1 is the primary. It is 0 where there is none.
 	Tier int
-	// Targets are those that may be answered, with their addresses; empty
-	// unless Kind is Answer.
-	Targets []Chosen
+
+	// steps are the lines of the table that hold now, in order: a client gets
+	// the first that takes it. The last one takes every client.
+	steps []step
+	rules *Rules
+	// apart is whether there are clients that the first step does not take.
+	apart bool
 }
 
-// Decide says what record r answers in family f when its targets stand for
-// tiers. This is the decision table:
+// Decide says what the record answers in family f. This is the decision table:
 //
-//	for each tier, in order:
+//	for each tier, in order, starting at the held tier:
 //	    no target with an address of family f:
 //	        the tier is eligible in the other family      -> NODATA
 //	        otherwise                                     -> next tier
 //	    eligible = targets with a healthy or unknown address of f, not drained
 //	    count(eligible) < min_healthy (default 1)         -> next tier
-//	    answer the eligible
+//	    answer policy(eligible)
+//	the same from the top, without the hold
 //	no tier left:
 //	    a tier has an eligible target all the same        -> the first such tier
 //	    no tier had candidates of family f                -> NODATA
-//	    fail open (default)   -> all targets of the first tier that has any;
-//	                             drained ones only if all are
+//	    fail open (default)   -> policy(all targets of the first tier that has
+//	                             any; drained ones only if all are)
 //	    fail closed [RCODE]   -> RCODE, or NODATA
 //	    fail next             -> the next plugin
-func Decide(r *model.Record, f Family, tiers []Tier) Decision {
-	first, all := lastResort(f, tiers)
-	if len(all) == 0 {
-		return Decision{Kind: NoData} // by either way of the table
+//
+// Policy clients makes one table for each client: to it a record has no targets
+// but those that match it. Only min_healthy counts whole tiers, since it says
+// what the tier can carry. So a client that matches
+//   - nothing of the first tier is answered from the next one;
+//   - only targets of the other family in an eligible tier gets NODATA;
+//   - eligible targets only in tiers below min_healthy gets the first of those;
+//   - nothing that is eligible gets its most exact match of the first tier where
+//     it has any, be that unhealthy (fail open) or an error (fail closed);
+//   - nothing at all, or nothing of family f, gets NODATA.
+//
+// The same goes for a target that stands for another record which has nothing
+// for a client: to that client it is not there.
+func (r *Record) Decide(f Family) Decision {
+	d := Decision{rules: r.Rules}
+	views := r.views(f)
+	if hasCandidates(views) {
+		start := max(0, min(r.Start-1, len(views)))
+		d.search(views[start:])
+		d.search(views[:start])
+		d.letGo(views)
+		d.lastResort(views)
 	}
-	for i, tier := range tiers {
-		switch {
-		case tier.enough(f, r.MinHealthy):
-			return active(i, tier.eligible(f))
-		case len(tier.candidates(f)) == 0 && tier.enough(f.other(), r.MinHealthy):
-			return Decision{Kind: NoData, State: stateOf(i), Tier: i + 1}
+	d.add(step{Kind: NoData, everyone: true})
+	first := d.first()
+	d.Kind, d.State, d.Tier = first.Kind, first.State, first.Tier
+	d.apart = !d.steps[0].everyone
+	return d
+}
+
+// Eligible reports for each tier whether the search would stop there.
+func (r *Record) Eligible(f Family) []bool {
+	var eligible []bool
+	for _, v := range r.views(f) {
+		eligible = append(eligible, v.enough || v.absent())
+	}
+	return eligible
+}
+
+// add makes the next step ready for whom it takes.
+func (d *Decision) add(s step) {
+	s.rules = d.rules
+	for i := range s.options {
+		s.apart = s.apart || s.options[i].apart()
+	}
+	s.everyone = s.everyone || d.rules.Policy != model.Clients && !s.apart
+	switch d.rules.Policy {
+	case model.Nearest:
+		s.scattered = s.isScattered()
+	case model.All:
+		s.picks = s.allPicks()
+	}
+	d.steps = append(d.steps, s)
+}
+
+// search adds what tiers answer that are eligible.
+func (d *Decision) search(views []view) {
+	for i := range views {
+		v := &views[i]
+		if v.enough {
+			s := v.answer(v.eligible)
+			s.enough = true
+			d.add(s)
+		}
+		if v.absent() || d.rules.Policy == model.Clients && len(v.elsewhere) > 0 {
+			d.add(v.noData())
 		}
 	}
-	for i, tier := range tiers {
-		if eligible := tier.eligible(f); len(eligible) > 0 {
-			return active(i, eligible)
+}
+
+// letGo adds what tiers answer that would be eligible but for min_healthy.
+func (d *Decision) letGo(views []view) {
+	for i := range views {
+		if v := &views[i]; !v.enough && len(v.eligible) > 0 {
+			d.add(v.answer(v.eligible))
 		}
 	}
-	return failed(r.Fail, first, all)
 }
 
-func active(i int, targets []Chosen) Decision {
-	return Decision{Kind: Answer, State: stateOf(i), Tier: i + 1, Targets: targets}
-}
-
-func stateOf(i int) State {
-	if i == 0 {
-		return Normal
-	}
-	return FailedOver
-}
-
-// failed decides when nothing is eligible; targets are the last resort, in the
-// i-th tier.
-func failed(fail model.Fail, i int, targets []Chosen) Decision {
-	switch {
-	case fail.Mode == model.FailNext:
-		return Decision{Kind: Next, State: FailNext}
-	case fail.Mode == model.FailClosed && fail.Rcode == 0:
-		return Decision{Kind: NoData, State: FailClosed}
-	case fail.Mode == model.FailClosed:
-		return Decision{Kind: Closed, State: FailClosed}
-	default:
-		return Decision{Kind: Answer, State: FailOpen, Tier: i + 1, Targets: targets}
-	}
-}
-
-// lastResort returns the first tier that has targets of family f, and those of
-// them that are not drained, or all if all are.
-func lastResort(f Family, tiers []Tier) (int, []Chosen) {
-	for i, tier := range tiers {
-		all := tier.candidates(f)
-		if len(all) == 0 {
-			continue
-		}
-		var serving []Chosen
-		for _, c := range all {
-			if !c.Drain {
-				serving = append(serving, c)
+// lastResort adds what tiers answer when nothing is eligible.
+func (d *Decision) lastResort(views []view) {
+	for i := range views {
+		v := &views[i]
+		for _, candidates := range [...][]option{v.serving, v.drained} {
+			if len(candidates) == 0 {
+				continue
 			}
+			s := v.answer(candidates)
+			s.last = true
+			s.fail(d.rules.Fail)
+			d.add(s)
 		}
-		if len(serving) == 0 {
-			serving = all
-		}
-		return i, serving
 	}
-	return 0, nil
 }
+
+// fail makes s the step of a fail mode.
+func (s *step) fail(f model.Fail) {
+	switch {
+	case f.Mode == model.FailNext:
+		s.Kind, s.State, s.Tier = Next, FailNext, 0
+	case f.Mode == model.FailClosed && f.Rcode == 0:
+		s.Kind, s.State, s.Tier = NoData, FailClosed, 0
+	case f.Mode == model.FailClosed:
+		s.Kind, s.State, s.Tier = Closed, FailClosed, 0
+	default:
+		s.State = FailOpen
+	}
+}
+
+// first returns the step that takes a client that no policy treats differently.
+func (d *Decision) first() *step {
+	i := 0
+	for d.steps[i].only {
+		i++
+	}
+	return &d.steps[i]
+}
+
+// healthy reports whether the record answers eligible targets.
+func (d *Decision) healthy() bool { return d.Kind == Answer && d.State <= FailedOver }
 
 // Differs reports whether two decisions differ in what is told of them: the
 // kind of answer, the state or the active tier.

@@ -1,10 +1,15 @@
 // Package policy decides what a record answers: which tier is active, and which
-// of its targets are answered. It is pure: health goes in, a decision comes
-// out; it knows neither DNS messages nor how health is learned.
+// of its targets are answered to whom. It is pure: health goes in, decisions
+// come out; it knows neither DNS messages nor how health is learned.
+//
+// A [Record] decides when the health of a target changes ([Record.Decide]); the
+// [Decision] then chooses for each query ([Decision.Choose]), without a lock and
+// without memory of its own.
 package policy
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/coredns-failover/failover/plugin/model"
 )
@@ -17,10 +22,16 @@ type Family uint8
 const (
 	IPv4 Family = iota
 	IPv6
+	// Any is for questions that no address family belongs to: an address of
+	// either counts.
+	Any
 )
 
-// Families are all address families.
+// Families are those of addresses.
 var Families = [...]Family{IPv4, IPv6}
+
+// families is how many there are, with Any.
+const families = 3
 
 // FamilyOf returns the family of an address.
 func FamilyOf(a netip.Addr) Family {
@@ -31,70 +42,64 @@ func FamilyOf(a netip.Addr) Family {
 }
 
 // String returns the family's name.
-func (f Family) String() string { return [...]string{IPv4: "IPv4", IPv6: "IPv6"}[f] }
+func (f Family) String() string { return [...]string{IPv4: "IPv4", IPv6: "IPv6", Any: "any"}[f] }
 
-func (f Family) other() Family { return 1 - f }
+// has reports whether address a counts for questions of the family.
+func (f Family) has(a netip.Addr) bool { return f == Any || f == FamilyOf(a) }
+
+// other returns the family that a client may be served in while it gets NODATA
+// for f; there is none where either counts.
+func (f Family) other() (Family, bool) { return 1 - f, f != Any }
+
+// Meter tells how long connecting to an address takes; 0 is not known. It is
+// read whenever policy fastest chooses, so it should be no more than a load.
+type Meter interface {
+	Connect() time.Duration
+}
 
 // Address is one address that a target stands for now.
 type Address struct {
 	netip.Addr
 	// Eligible is whether it is healthy, or unknown, which counts as healthy.
 	Eligible bool
+	// Meter may be nil: not known.
+	Meter Meter
 }
 
 // Target is what a target stands for now.
 type Target struct {
 	*model.Target
+	// Addresses with the health that the target's own checks find. Where Record
+	// is set they are those of that record, which has its own word on them.
 	Addresses []Address
+	// Record is set where the target stands for another failover record.
+	Record *Record
 }
 
 // Tier is the targets of one rank.
 type Tier []Target
 
-// of returns the addresses of family f, only eligible ones where asked.
-func (t Target) of(f Family, onlyEligible bool) []netip.Addr {
-	var addrs []netip.Addr
-	for _, a := range t.Addresses {
-		if FamilyOf(a.Addr) == f && (a.Eligible || !onlyEligible) {
-			addrs = append(addrs, a.Addr)
-		}
-	}
-	return addrs
+// Record is what a record stands for now.
+type Record struct {
+	*Rules
+	// Tiers are those of the model with their targets, in the same order.
+	Tiers []Tier
+	// Start is the tier at which the search starts, from 1; 0 is 1. Tiers before
+	// it are eligible again, but held back (see failback in the design).
+	Start int
 }
 
-// Chosen is a target that is answered, with the addresses that stand for it.
-type Chosen struct {
-	*model.Target
-	Addrs []netip.Addr
-}
-
-// candidates are the targets that have an address of family f, with all of
-// them.
-func (t Tier) candidates(f Family) []Chosen {
-	var cs []Chosen
-	for _, target := range t {
-		if addrs := target.of(f, false); len(addrs) > 0 {
-			cs = append(cs, Chosen{target.Target, addrs})
-		}
-	}
-	return cs
-}
-
-// eligible are the targets that have an eligible address of family f and are
-// not drained, with those addresses.
-func (t Tier) eligible(f Family) []Chosen {
-	var cs []Chosen
-	for _, target := range t {
-		if addrs := target.of(f, true); len(addrs) > 0 && !target.Drain {
-			cs = append(cs, Chosen{target.Target, addrs})
-		}
-	}
-	return cs
-}
-
-// enough reports whether tier t can answer family f: whether as many of its
-// targets are eligible as min_healthy asks for.
-func (t Tier) enough(f Family, m model.MinHealthy) bool {
-	n := len(t.candidates(f))
-	return n > 0 && len(t.eligible(f)) >= m.Of(n)
+// Client is who asks. Only policies that need to know ask it anything, some more
+// than once; its answers must not change during a query.
+type Client interface {
+	// Prefix is the client's address with as many bits as are known: those of
+	// EDNS Client Subnet (RFC 7871), or all. The zero value is not known.
+	Prefix() netip.Prefix
+	// Regions are where the client is, "" where that is not known: subdivisions,
+	// of which there may be several with the larger one first, with or without
+	// their country ("GB-ENG,GB-OXF", or "ENG,OXF" as geoip has it); country
+	// ("GB"); continent ("EU").
+	Regions() (subdivisions, country, continent string)
+	// Coordinates are the client's, in degrees.
+	Coordinates() (latitude, longitude float64, ok bool)
 }

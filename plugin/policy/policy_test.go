@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -26,21 +27,45 @@ func tiersOf(s string) []Tier {
 				Text: fmt.Sprintf("%d%c", i+1, 'a'+j), Addr: addr, Drain: strings.Contains(word, "d"),
 			}
 			eligible := strings.HasSuffix(word, "+")
-			tier = append(tier, Target{m, []Address{{addr, eligible}}})
+			tier = append(tier, Target{Target: m, Addresses: []Address{{Addr: addr, Eligible: eligible}}})
 		}
 		tiers = append(tiers, tier)
 	}
 	return tiers
 }
 
-// show returns a decision in a form that is quick to read.
-func show(d Decision) string {
-	kind := [...]string{Answer: "answer", NoData: "nodata", Closed: "closed", Next: "next"}[d.Kind]
-	s := fmt.Sprintf("%s %v %d", kind, d.State, d.Tier)
-	for _, c := range d.Targets {
-		s += " " + c.Text
+// recordOf returns a record of m whose targets are those of tiers.
+func recordOf(m model.Record, tiers ...Tier) *Record {
+	m.Tiers = nil
+	m.Policy = cmp.Or(m.Policy, model.All)
+	for _, tier := range tiers {
+		var targets model.Tier
+		for _, t := range tier {
+			targets = append(targets, *t.Target)
+		}
+		m.Tiers = append(m.Tiers, targets)
+	}
+	return &Record{Rules: NewRules(&m), Tiers: tiers}
+}
+
+// show returns a choice in a form that is quick to read.
+func show(c Choice) string {
+	kind := [...]string{Answer: "answer", NoData: "nodata", Closed: "closed", Next: "next"}[c.Kind]
+	s := fmt.Sprintf("%s %v %d", kind, c.State, c.Tier)
+	for _, p := range c.Picks {
+		s += " " + p.Target.Text
 	}
 	return s
+}
+
+// decideAndChoose returns what a record of policy all answers to everyone.
+func decideAndChoose(r *Record, f Family) string {
+	d := r.Decide(f)
+	c := d.Choose(nil, nil)
+	if d.Kind != c.Kind || d.State != c.State || d.Tier != c.Tier {
+		return fmt.Sprintf("decided %+v, chose %+v", d, c)
+	}
+	return show(c)
 }
 
 func TestDecide(t *testing.T) {
@@ -115,79 +140,93 @@ func TestDecide(t *testing.T) {
 	}
 	for _, tt := range tests {
 		tiers := tiersOf(tt.tiers)
-		if got := show(Decide(&tt.r, IPv4, tiers)); got != tt.v4 {
+		if got := decideAndChoose(recordOf(tt.r, tiers...), IPv4); got != tt.v4 {
 			t.Errorf("%s, IPv4: %s\ngot  %s\nwant %s", tt.name, tt.tiers, got, tt.v4)
 		}
-		if got := show(Decide(&tt.r, IPv6, tiers)); got != tt.v6 {
+		if got := decideAndChoose(recordOf(tt.r, tiers...), IPv6); got != tt.v6 {
 			t.Errorf("%s, IPv6: %s\ngot  %s\nwant %s", tt.name, tt.tiers, got, tt.v6)
 		}
 	}
 }
 
-func TestDecideAnswersOnlyEligibleAddressesOfATarget(t *testing.T) {
+func TestChoosesOnlyEligibleAddressesOfATarget(t *testing.T) {
 	a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
-	alias := Target{&model.Target{Text: "lb.example.net"}, []Address{{a, false}, {b, true}}}
-	r := &model.Record{MinHealthy: model.MinHealthy{Count: 1}}
-	d := Decide(r, IPv4, []Tier{{alias}})
-	if len(d.Targets) != 1 || fmt.Sprint(d.Targets[0].Addrs) != "[192.0.2.2]" {
-		t.Errorf("decided %+v", d)
+	alias := Target{
+		Target:    &model.Target{Text: "lb.example.net"},
+		Addresses: []Address{{Addr: a}, {Addr: b, Eligible: true}},
+	}
+	r := recordOf(model.Record{}, Tier{alias})
+	d := r.Decide(IPv4)
+	if got := d.Choose(nil, nil).Picks; len(got) != 1 || got[0].Addr != b {
+		t.Errorf("chose %v", got)
 	}
 	alias.Addresses[1].Eligible = false
-	d = Decide(r, IPv4, []Tier{{alias}})
-	if len(d.Targets) != 1 || fmt.Sprint(d.Targets[0].Addrs) != "[192.0.2.1 192.0.2.2]" {
-		t.Errorf("failing open, decided %+v", d)
+	d = r.Decide(IPv4)
+	if got := d.Choose(nil, nil).Picks; len(got) != 2 || d.State != FailOpen {
+		t.Errorf("failing open, chose %v", got)
+	}
+}
+
+func TestAnyCountsBothFamilies(t *testing.T) {
+	for _, tt := range []struct{ tiers, want string }{
+		{"4- 6+ | 4+", "answer normal 1 1b"},
+		{"6- | 4+", "answer failed_over 2 2a"},
+		{"6- | 4-", "answer fail_open 1 1a"},
+	} {
+		if got := decideAndChoose(recordOf(model.Record{}, tiersOf(tt.tiers)...), Any); got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.tiers, got, tt.want)
+		}
+	}
+}
+
+func TestStart(t *testing.T) {
+	for _, tt := range []struct {
+		tiers string
+		start int
+		want  string
+	}{
+		{"4+ | 4+ | 4+", 2, "answer failed_over 2 2a"},
+		{"4+ | 4- | 4+", 2, "answer failed_over 3 3a"},
+		{"4+ | 4- | 4-", 2, "answer normal 1 1a"},
+		{"4- | 4- | 4-", 2, "answer fail_open 1 1a"},
+		{"4+ | 4+", 9, "answer normal 1 1a"},
+		{"4+ | 4+", 1, "answer normal 1 1a"},
+	} {
+		r := recordOf(model.Record{}, tiersOf(tt.tiers)...)
+		r.Start = tt.start
+		if got := decideAndChoose(r, IPv4); got != tt.want {
+			t.Errorf("%s from %d: got %s, want %s", tt.tiers, tt.start, got, tt.want)
+		}
+	}
+}
+
+func TestEligibleTiers(t *testing.T) {
+	r := recordOf(model.Record{MinHealthy: model.MinHealthy{Count: 2}}, tiersOf("4+ 4- | 4+ 4+ | 6+ 6+ | 6-")...)
+	if got := fmt.Sprint(r.Eligible(IPv4), r.Eligible(IPv6), r.Eligible(Any)); got !=
+		"[false true true false] [false true true false] [false true true false]" {
+		t.Error(got)
+	}
+}
+
+func TestDiffers(t *testing.T) {
+	d := Decision{Kind: Answer, State: FailedOver, Tier: 2}
+	for _, other := range []Decision{
+		{Kind: NoData, State: FailedOver, Tier: 2},
+		{Kind: Answer, State: Normal, Tier: 2},
+		{Kind: Answer, State: FailedOver, Tier: 3},
+	} {
+		if !d.Differs(other) {
+			t.Errorf("%+v does not differ from %+v", d, other)
+		}
+	}
+	if d.Differs(d) {
+		t.Error("a decision differs from itself")
 	}
 }
 
 func TestNames(t *testing.T) {
-	got := fmt.Sprint(Families, States)
-	if want := "[IPv4 IPv6] [fail_closed fail_next fail_open failed_over normal]"; got != want {
+	got := fmt.Sprint(Families, Any, States)
+	if want := "[IPv4 IPv6] any [fail_closed fail_next fail_open failed_over normal]"; got != want {
 		t.Errorf("got %s", got)
-	}
-}
-
-func TestSample(t *testing.T) {
-	for _, limit := range []int{0, 3, 7} {
-		if got := fmt.Sprint(Sample(nil, 3, limit)); got != "[0 1 2]" {
-			t.Errorf("limit %d of 3 gives %s, want all in order", limit, got)
-		}
-	}
-	for range 100 {
-		seen := map[int]bool{}
-		for _, i := range Sample([]int{99}, 20, 8)[1:] {
-			if i < 0 || i >= 20 || seen[i] {
-				t.Fatalf("picked %d, seen %v", i, seen)
-			}
-			seen[i] = true
-		}
-		if len(seen) != 8 {
-			t.Fatalf("picked %d, want 8", len(seen))
-		}
-	}
-}
-
-// Each ordered pair out of four must come up as often as any other. The
-// chi-square value of 12 pairs has 11 degrees of freedom; it exceeds 45 once in
-// 200,000 runs.
-func TestSampleIsFair(t *testing.T) {
-	const rounds, pairs = 120000, 12
-	counts := map[[2]int]int{}
-	for range rounds {
-		counts[[2]int(Sample(nil, 4, 2))]++
-	}
-	chi := 0.0
-	for _, n := range counts {
-		d := float64(n) - rounds/pairs
-		chi += d * d / (rounds / pairs)
-	}
-	if len(counts) != pairs || chi > 45 {
-		t.Errorf("chi-square %.1f over %v", chi, counts)
-	}
-}
-
-func TestSampleDoesNotAllocate(t *testing.T) {
-	var stack [8]int
-	if n := testing.AllocsPerRun(100, func() { Sample(stack[:0], 100, 8) }); n != 0 {
-		t.Errorf("%v allocations", n)
 	}
 }

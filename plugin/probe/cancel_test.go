@@ -2,6 +2,7 @@ package probe_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -30,10 +31,20 @@ func TestCancel(t *testing.T) {
 		"headers":         {say("HTTP/1.1 200 OK\r\nA: b\r\n"), httpCheck},
 		"body":            {say(fine + "o"), reading},
 		"HTTPS body":      {overTLS(secure, say(fine+"o")), readingSecurely},
+		"tls handshake":   {silent, tlsCheck},
+		"tls acceptance": {overTLS(mutual(system), staying), func(s netip.AddrPort) model.Check {
+			check := tlsCheck(s)
+			client(t, system, &check)
+			return check
+		}},
+		"gRPC settings":  {silent, grpcCheck},
+		"gRPC answer":    {say(settings), grpcCheck},
+		"gRPC handshake": {silent, func(s netip.AddrPort) model.Check { return overTLSToo(grpcCheck(s)) }},
+		"DNS over TCP":   {silent, dnsCheck},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reached := make(chan struct{}, 1)
-			server := serve(t, func(conn net.Conn) {
+			server := truncating(t, func(conn net.Conn) {
 				reached <- struct{}{}
 				test.handle(conn)
 			})
@@ -42,17 +53,31 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+func TestCancelDNS(t *testing.T) {
+	reached := make(chan struct{}, 1)
+	server := serveUDP(t, func([]byte) [][]byte { reached <- struct{}{}; return nil })
+	wantCancelled(t, dnsCheck(server), server, reached)
+}
+
+// staying ends only with the connection under that of TLS.
+func staying(conn net.Conn) { await(conn.(*tls.Conn).NetConn()) }
+
 func wantCancelled(t *testing.T, check model.Check, server netip.AddrPort, reached <-chan struct{}) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	result := make(chan error, 1)
 	prober := prober(t, check, server)
-	go func() { result <- prober.Probe(ctx) }()
+	go func() {
+		_, err := prober.Probe(ctx)
+		result <- err
+	}()
 	<-reached
 	cancel()
 	select {
 	case err := <-result:
-		wantResult(t, err, "probe cancelled: context canceled")
+		if want := "probe cancelled: context canceled"; err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
 		if !errors.Is(err, context.Canceled) || isBroken(err) {
 			t.Errorf("got %#v", err)
 		}
@@ -88,7 +113,7 @@ func readingSecurely(server netip.AddrPort) model.Check {
 // The server sees the end of a probe at once, not when something collects it.
 func TestConnectionIsClosed(t *testing.T) {
 	for name, check := range map[string]func(netip.AddrPort) model.Check{
-		"tcp": tcpCheck, "http": httpCheck, "https": httpsCheck,
+		"tcp": tcpCheck, "http": httpCheck, "https": httpsCheck, "tls": tlsCheck, "grpc": grpcCheck,
 	} {
 		t.Run(name, func(t *testing.T) {
 			ended := make(chan struct{})

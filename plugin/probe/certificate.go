@@ -28,14 +28,19 @@ func validity(err error) string {
 	if !ok || invalid.Reason != x509.Expired {
 		return ""
 	}
-	certificate, now := "certificate", time.Now()
-	if invalid.Cert.IsCA {
-		certificate = "CA certificate " + quote(invalid.Cert.Subject.CommonName)
-	}
+	certificate, now := kind(invalid.Cert), time.Now()
 	if early := invalid.Cert.NotBefore.Sub(now); early > 0 {
 		return fmt.Sprintf("%s not valid for another %s", certificate, roughly(early))
 	}
 	return fmt.Sprintf("%s expired %s ago", certificate, roughly(now.Sub(invalid.Cert.NotAfter)))
+}
+
+// kind is what messages call a certificate. Of a chain, CAs have names.
+func kind(certificate *x509.Certificate) string {
+	if certificate.IsCA {
+		return "CA certificate " + quote(certificate.Subject.CommonName)
+	}
+	return "certificate"
 }
 
 // roughly says a duration in the largest unit that it fills.

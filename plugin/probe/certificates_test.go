@@ -31,6 +31,10 @@ func newAuthorityUntil(name string, end time.Time) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
+	return authorityOf(key, name, end)
+}
+
+func authorityOf(key *ecdsa.PrivateKey, name string, end time.Time) (*authority, error) {
 	template := &x509.Certificate{
 		SerialNumber:          big.NewInt(1),
 		Subject:               pkix.Name{CommonName: name},

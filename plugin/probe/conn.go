@@ -3,45 +3,67 @@ package probe
 import (
 	"context"
 	"net"
+	"net/http/httptrace"
 	"time"
 )
 
 // conn is a connection that ends with a context.
 type conn struct {
-	*net.TCPConn
+	net.Conn
 	untie func() bool
 }
 
-// dial connects to address, which is "host:port", and ties the connection to
-// ctx: at its deadline, or as soon as it is cancelled, whatever reads from or
-// writes to the connection returns. A host name is resolved anew each time, by
-// Go's own resolver: it needs no thread while it waits, and can be cancelled.
-func (p *plan) dial(ctx context.Context, address string) (*conn, error) {
+// resolver looks up host names, anew each time: Go's own needs no thread while
+// it waits, and can be cancelled.
+var resolver = &net.Resolver{PreferGo: true}
+
+// dial connects to address, which is "host:port", by TCP. The first time it
+// notes how long that took, from the end of the lookup of host.
+func (e *execution) dial(ctx context.Context, address string) (*conn, error) {
+	start := time.Now()
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		DNSDone: func(httptrace.DNSDoneInfo) { start = time.Now() },
+	})
+	opened, err := e.open(traced, "tcp", address)
+	if err == nil && e.connect == 0 {
+		e.connect = time.Since(start)
+	}
+	return opened, err
+}
+
+// open opens a connection and ties it to ctx: at its deadline, or as soon as it
+// is cancelled, whatever reads from or writes to the connection returns.
+func (p *plan) open(ctx context.Context, network, address string) (*conn, error) {
 	dialer := net.Dialer{
 		KeepAlive: -1, // no probe lives long enough
-		Resolver:  &net.Resolver{PreferGo: true},
+		Resolver:  resolver,
 	}
-	opened, err := dialer.DialContext(ctx, "tcp", address)
+	opened, err := dialer.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, p.failure(ctx, connecting, err)
 	}
-	return tie(ctx, opened.(*net.TCPConn)), nil
+	return &conn{Conn: opened, untie: tie(ctx, opened)}, nil
 }
 
 // longAgo is a deadline that has passed.
 var longAgo = time.Unix(1, 0)
 
-func tie(ctx context.Context, opened *net.TCPConn) *conn {
+// tie makes socket end with ctx, until the returned function is called.
+func tie(ctx context.Context, socket interface{ SetDeadline(t time.Time) error }) (untie func() bool) {
 	// Neither call can fail in a way that the next read does not show.
 	if deadline, ok := ctx.Deadline(); ok {
-		_ = opened.SetDeadline(deadline)
+		_ = socket.SetDeadline(deadline)
 	}
-	untie := context.AfterFunc(ctx, func() { _ = opened.SetDeadline(longAgo) })
-	return &conn{TCPConn: opened, untie: untie}
+	return context.AfterFunc(ctx, func() { _ = socket.SetDeadline(longAgo) })
 }
 
 // Close closes the connection and takes it off the context.
 func (c *conn) Close() error {
 	c.untie()
-	return c.TCPConn.Close()
+	return c.Conn.Close()
+}
+
+// resetOnClose makes the close of a TCP connection a reset.
+func (c *conn) resetOnClose() {
+	_ = c.Conn.(*net.TCPConn).SetLinger(0)
 }

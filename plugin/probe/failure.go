@@ -42,6 +42,7 @@ var remote = reasons{
 	{syscall.EHOSTDOWN, "host is down"},
 	{syscall.ENETUNREACH, "network unreachable"},
 	{errHeaders, errHeaders.Error()},
+	{errHealth, errHealth.Error()},
 }
 
 // local are the reasons that lie with this machine. Only a local rule makes

@@ -144,7 +144,12 @@ func unreadable(path string, err error) error {
 	return fmt.Errorf("%s cannot be read: %w", path, err)
 }
 
-// bare takes the package name off a message of crypto/tls or crypto/x509.
+// bare takes the package name off a message of crypto/tls, crypto/x509 or
+// miekg/dns.
 func bare(err error) string {
-	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "tls: "), "x509: ")
+	message := err.Error()
+	for _, name := range []string{"tls: ", "x509: ", "dns: "} {
+		message = strings.TrimPrefix(message, name)
+	}
+	return message
 }

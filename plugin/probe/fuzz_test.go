@@ -7,6 +7,8 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/miekg/dns"
+
 	"github.com/coredns-failover/failover/plugin/probe"
 )
 
@@ -53,6 +55,75 @@ func FuzzHTTPResponse(f *testing.F) {
 			texts <- answer
 			wantReadable(t, execute(t, prober))
 		}
+	})
+}
+
+// Nor can the peers of tls and grpc checks do harm.
+func FuzzStream(f *testing.F) {
+	for _, seed := range []string{
+		"", "HTTP/1.1 400 Bad Request\r\n\r\n", "\x15\x03\x01\x00\x02\x02\n", settings, settings + pings, settings[:5],
+		settings + "\x00\x00\x08\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02bye\x07", // GOAWAY
+		settings + "\x00\x00\x04\x03\x00\x00\x00\x00\x01\x00\x00\x00\x07",                        // RST_STREAM
+		settings + "\x00\x00\x01\x01\x05\x00\x00\x00\x01\x88",                                    // HEADERS: 200
+	} {
+		f.Add(seed)
+	}
+	texts := make(chan string, 1)
+	server := serve(f, func(conn net.Conn) {
+		io.WriteString(conn, <-texts)
+		conn.(*net.TCPConn).CloseWrite()
+		await(conn)
+	})
+	probers := []probe.Prober{prober(f, tlsCheck(server), server), prober(f, grpcCheck(server), server)}
+	f.Fuzz(func(t *testing.T, answer string) {
+		for _, prober := range probers {
+			texts <- answer
+			err := execute(t, prober)
+			wantReadable(t, err)
+			if err == nil {
+				t.Error("healthy")
+			}
+		}
+	})
+}
+
+// Replies of dns checks follow the id of the query, and come before a right one.
+func FuzzDNSReply(f *testing.F) {
+	query := must(new(dns.Msg).SetQuestion("www.example.org.", dns.TypeA).Pack())
+	f.Add([]byte{})
+	f.Add(query[2:])
+	f.Add(messages(right)(query)[0][2:])
+	f.Add(messages(rcode(dns.RcodeNameError))(query)[0][2:])
+	f.Add(cut(query)[0][2:])
+	texts := make(chan []byte, 1)
+	server := serveUDP(f, func(query []byte) [][]byte {
+		return append([][]byte{append(query[:2:2], <-texts...)}, messages(right)(query)...)
+	})
+	prober := prober(f, dnsCheck(server), server)
+	f.Fuzz(func(t *testing.T, reply []byte) {
+		texts <- reply[:min(len(reply), 1<<15)]
+		if err := execute(t, prober); err == nil || !strings.Contains(err.Error(), "by TCP: ") {
+			wantReadable(t, err)
+		}
+	})
+}
+
+// No message but the reply makes an icmp check healthy.
+func FuzzICMPMessage(f *testing.F) {
+	f.Add([]byte{}, false)
+	f.Add([]byte{3, 1, 0, 0, 0, 0, 0, 0, 0x4f}, false)
+	f.Add(unreachable(1, "192.0.2.1", make([]byte, 24)), false)
+	f.Add(unreachable(3, "2001:db8::1", make([]byte, 24)), true)
+	var text []byte
+	play(f, func(request []byte) [][]byte { return [][]byte{text, {}, replyTo(request, nil)} })
+	four, six := prober(f, icmpCheck(), at("192.0.2.1")), prober(f, icmpCheck(), at("2001:db8::1"))
+	f.Fuzz(func(t *testing.T, message []byte, overIPv6 bool) {
+		text = message[:min(len(message), 1<<15)]
+		prober := four
+		if overIPv6 {
+			prober = six
+		}
+		wantResult(t, execute(t, prober), healthy)
 	})
 }
 

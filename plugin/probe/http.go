@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 
 	"github.com/coredns-failover/failover/plugin/model"
 )
@@ -20,11 +19,11 @@ const maxRedirects = 10
 // body with the wanted text at its start. HTTP/1.1 is spoken directly on the
 // connection: an http.Transport has goroutines and a pool that would be thrown
 // away each time.
-func probeHTTP(ctx context.Context, p *plan, addr netip.Addr) error {
-	first := p.firstHop(addr)
+func probeHTTP(ctx context.Context, e *execution) error {
+	first := e.firstHop()
 	here := first
 	for range maxRedirects + 1 {
-		to, err := p.exchange(ctx, here)
+		to, err := e.exchange(ctx, here)
 		if err != nil {
 			return here.blame(err)
 		}
@@ -40,15 +39,15 @@ func probeHTTP(ctx context.Context, p *plan, addr netip.Addr) error {
 
 // exchange makes one request on a connection of its own. It returns where the
 // answer redirects to; otherwise the answer has been judged.
-func (p *plan) exchange(ctx context.Context, h hop) (redirect, error) {
+func (e *execution) exchange(ctx context.Context, h hop) (redirect, error) {
 	var config *tls.Config
 	if h.secure {
 		var err error
-		if config, err = p.tlsConfig(h.name, h.own); err != nil {
+		if config, err = e.tlsConfig(h.name, h.own, "http/1.1"); err != nil {
 			return redirect{}, err
 		}
 	}
-	opened, err := p.dial(ctx, h.address)
+	opened, err := e.dial(ctx, h.address)
 	if err != nil {
 		return redirect{}, err
 	}
@@ -56,15 +55,15 @@ func (p *plan) exchange(ctx context.Context, h hop) (redirect, error) {
 	// Close with a reset, without TIME_WAIT: the checks of ten thousand virtual
 	// hosts of one endpoint would else hold all local ports (28,000 on Linux)
 	// within a minute. Servers are used to it once they have answered.
-	_ = opened.SetLinger(0)
+	opened.resetOnClose()
 
 	var stream net.Conn = opened
 	if h.secure {
-		if stream, err = p.secure(ctx, opened, config); err != nil {
+		if stream, err = e.secure(ctx, opened, config); err != nil {
 			return redirect{}, err
 		}
 	}
-	return p.converse(ctx, h, stream)
+	return e.converse(ctx, h, stream)
 }
 
 func (p *plan) converse(ctx context.Context, h hop, stream net.Conn) (redirect, error) {

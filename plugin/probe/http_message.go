@@ -55,7 +55,7 @@ func hasHeader(lines, name string) bool {
 // readAnswer returns the response on stream, its body unread. Interim responses
 // are skipped; 101 is none, for nothing follows it (RFC 9110, 15.2.2).
 func (p *plan) readAnswer(ctx context.Context, stream io.Reader, method string) (*http.Response, error) {
-	limited := &limitedReader{stream: stream, left: maxHeaders}
+	limited := &limitedReader{stream: stream, left: maxHeaders, excess: errHeaders}
 	buffered := bufio.NewReader(limited)
 	if err := p.expectHTTP(ctx, buffered); err != nil {
 		return nil, err
@@ -91,18 +91,19 @@ func (p *plan) expectHTTP(ctx context.Context, answer *bufio.Reader) error {
 	return p.failure(ctx, waiting, err)
 }
 
-// limitedReader fails with errHeaders once left bytes have been read; an
+// limitedReader fails with excess once left bytes have been read; an
 // io.LimitedReader would make that look like the end of the answer. It keeps its
 // first error: the kernel tells a reset once, and then the end of the stream.
 type limitedReader struct {
 	stream io.Reader
 	left   int
+	excess error
 	err    error
 }
 
 func (l *limitedReader) Read(b []byte) (int, error) {
 	if l.left == 0 && l.err == nil {
-		l.err = errHeaders
+		l.err = l.excess
 	}
 	if l.err != nil {
 		return 0, l.err

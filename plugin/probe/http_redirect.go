@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 
@@ -25,16 +24,16 @@ type hop struct {
 }
 
 // firstHop is the request that the check asks for.
-func (p *plan) firstHop(addr netip.Addr) hop {
+func (e *execution) firstHop() hop {
 	first := hop{
-		secure:  p.check.Type == model.HTTPS,
-		address: p.endpoint(addr),
-		method:  p.check.Request.Method,
-		path:    p.check.Request.Path,
+		secure:  e.check.Type == model.HTTPS,
+		address: e.endpoint(),
+		method:  e.check.Request.Method,
+		path:    e.check.Request.Path,
 		own:     true,
 	}
-	first.host = cmp.Or(bracketed(p.check.Host), first.address)
-	first.name = cmp.Or(p.check.TLS.ServerName, first.origin().Hostname())
+	first.host = cmp.Or(bracketed(e.check.Host), first.address)
+	first.name = cmp.Or(e.check.TLS.ServerName, first.origin().Hostname())
 	return first
 }
 

@@ -32,7 +32,6 @@ func names(names ...string) func(*x509.Certificate) {
 }
 
 func TestHTTPSCertificates(t *testing.T) {
-	const day = 24 * time.Hour
 	for name, test := range map[string]struct {
 		change func(*x509.Certificate)
 		want   string

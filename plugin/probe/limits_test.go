@@ -118,6 +118,8 @@ func TestConnectionRefused(t *testing.T) {
 	listener.Close()
 	wantResult(t, run(t, httpCheck(address), address), "connection refused")
 	wantResult(t, run(t, tcpCheck(address), address), "connection refused")
+	wantResult(t, run(t, tlsCheck(address), address), "connection refused")
+	wantResult(t, run(t, grpcCheck(address), address), "connection refused")
 }
 
 // A server that hangs up before it has read the request is heard all the same.

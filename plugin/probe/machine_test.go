@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/coredns-failover/failover/plugin/model"
 )
 
 // full returns the address of a listener that takes no more connections: the
@@ -46,6 +48,8 @@ func TestNoConnection(t *testing.T) {
 	const timeout = 50 * time.Millisecond
 	wantResult(t, runFor(t, timeout, tcpCheck(server), server), "no connection within 50ms")
 	wantResult(t, runFor(t, timeout, httpCheck(server), server), "no connection within 50ms")
+	wantResult(t, runFor(t, timeout, tlsCheck(server), server), "no connection within 50ms")
+	wantResult(t, runFor(t, timeout, grpcCheck(server), server), "no connection within 50ms")
 	reached := make(chan struct{}, 1)
 	time.AfterFunc(timeout, func() { reached <- struct{}{} })
 	wantCancelled(t, tcpCheck(server), server, reached)
@@ -67,13 +71,20 @@ func TestTooManyOpenFiles(t *testing.T) {
 
 	var before syscall.Rlimit
 	ensure(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before))
+	others := []model.Check{tlsCheck(server), grpcCheck(server), dnsCheck(server), icmpCheck()}
 	none := before
 	none.Cur = 3
 	ensure(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none))
 	err, lookup := run(t, check, server), run(t, named, server)
+	var errs []error
+	for _, other := range others {
+		errs = append(errs, run(t, other, server))
+	}
 	ensure(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before))
 
-	wantResult(t, err, "cannot probe: too many open files in this process")
+	for _, err := range append(errs, err) {
+		wantResult(t, err, "cannot probe: too many open files in this process")
+	}
 	const start = `cannot probe: the resolver does not say what "host.invalid." is: `
 	if lookup == nil || !strings.HasPrefix(lookup.Error(), start) {
 		t.Errorf("got %v", lookup)

@@ -1,6 +1,7 @@
-// Package probe executes checks. A probe is one execution: a context goes in
-// and an error comes out. Nil is healthy, and the error's text is what the
-// operator reads in log and status, so it is in his words.
+// Package probe executes checks. A probe is one execution: a context goes in,
+// and how quickly the endpoint answered and an error come out. Nil is healthy,
+// and the error's text is what the operator reads in log and status, so it is in
+// his words.
 //
 // A probe reuses nothing of the one before and leaves nothing behind: no
 // connection, no TLS session, no goroutine. One deadline, that of the context,
@@ -17,15 +18,20 @@ import (
 	"net/netip"
 	"regexp"
 	"strconv"
+	"time"
 
 	"github.com/coredns-failover/failover/plugin/model"
 )
 
 // types maps a check type to the function that executes it once.
-var types = map[model.CheckType]func(context.Context, *plan, netip.Addr) error{
+var types = map[model.CheckType]func(context.Context, *execution) error{
 	model.HTTP:  probeHTTP,
 	model.HTTPS: probeHTTP,
 	model.TCP:   probeTCP,
+	model.TLS:   probeTLS,
+	model.GRPC:  probeGRPC,
+	model.DNS:   probeDNS,
+	model.ICMP:  probeICMP,
 }
 
 // Prober executes one check of one address. There may be tens of thousands of
@@ -36,17 +42,24 @@ type Prober struct {
 	addr netip.Addr
 }
 
-// Probe executes the check once and returns nil where that is healthy. ctx
-// carries the deadline, which is the check's timeout from now.
+// Probe executes the check once; a nil error is healthy. ctx carries the
+// deadline, which is the check's timeout from now.
+//
+// connect is how long the endpoint took to answer the attempt to reach it: to
+// accept a TCP connection (http, https, tcp, tls, grpc; of several, the first),
+// or to reply (dns, icmp). The lookup of a host name is not part of it. It is 0
+// where the endpoint did not answer, and it may come with an error: one that is
+// reached quickly can be unhealthy.
 //
 // Two errors say nothing about the target: a *Broken, and one that wraps
 // context.Canceled, after ctx has been cancelled.
-func (p Prober) Probe(ctx context.Context) error {
-	err := types[p.plan.check.Type](ctx, p.plan, p.addr)
+func (p Prober) Probe(ctx context.Context) (connect time.Duration, err error) {
+	e := execution{plan: p.plan, addr: p.addr}
+	err = types[p.plan.check.Type](ctx, &e)
 	if p.plan.check.Invert {
-		return inverted(err)
+		err = inverted(err)
 	}
-	return err
+	return e.connect, err
 }
 
 // errInverted is why a check with invert is unhealthy.
@@ -71,10 +84,24 @@ type plan struct {
 	files   *files
 }
 
-// endpoint is where the probe of addr connects to, as "host:port".
-func (p *plan) endpoint(addr netip.Addr) string {
-	host := cmp.Or(p.check.Address, addr.String())
-	return net.JoinHostPort(host, strconv.Itoa(int(p.check.Port)))
+// execution is what one probe knows while it runs.
+type execution struct {
+	*plan
+	addr    netip.Addr
+	connect time.Duration // 0 until the endpoint has answered
+}
+
+// host is whom the probe goes to: an IP address or a host name.
+func (e *execution) host() string { return cmp.Or(e.check.Address, e.addr.String()) }
+
+// endpoint is where the probe connects to, as "host:port".
+func (e *execution) endpoint() string {
+	return net.JoinHostPort(e.host(), strconv.Itoa(int(e.check.Port)))
+}
+
+// serverName is what the certificate of the endpoint must be for.
+func (e *execution) serverName() string {
+	return cmp.Or(e.check.TLS.ServerName, e.check.Host, e.host())
 }
 
 // Kit makes the probers of one configuration and lets them share what is equal:

@@ -3,9 +3,11 @@ package probe_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"os"
 	"testing"
+	"time"
 	"unsafe"
 
 	"go.uber.org/goleak"
@@ -73,7 +75,7 @@ func TestInvertLeavesCancelledAlone(t *testing.T) {
 	check.Invert = true
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := prober(t, check, server).Probe(ctx)
+	_, err := prober(t, check, server).Probe(ctx)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
@@ -114,5 +116,102 @@ func TestProbersOfOneCheckAtOnce(t *testing.T) {
 	}
 	for range 8 {
 		wantResult(t, <-results, healthy)
+	}
+}
+
+// connecting probes server, and returns how long it took to answer.
+func connecting(t *testing.T, check model.Check, server netip.AddrPort) (time.Duration, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	start := time.Now()
+	connect, err := prober(t, check, server).Probe(ctx)
+	if all := time.Since(start); connect < 0 || connect > all {
+		t.Errorf("connected in %s of %s", connect, all)
+	}
+	return connect, err
+}
+
+func TestConnectTime(t *testing.T) {
+	plain, hello := serve(t, reply(fine)), serve(t, say("550 no\r\n"))
+	secure := serve(t, overTLS(with(system.issue(nil)), reply(fine)))
+	service, zone := serveGRPC(t, library()), serveUDP(t, messages(right))
+	named := httpCheck(plain)
+	named.Address = "localhost"
+	for name, test := range map[string]struct {
+		check  model.Check
+		server netip.AddrPort
+	}{
+		"http": {httpCheck(plain), plain}, "https": {httpsCheck(secure), secure}, "tcp": {tcpCheck(plain), plain},
+		"tls": {tlsCheck(secure), secure}, "grpc": {grpcCheck(service), service}, "dns": {dnsCheck(zone), zone},
+		"a host name": {named, plain}, "unhealthy": {waiting(hello), hello}, "not TLS": {tlsCheck(hello), hello},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if connect, err := connecting(t, test.check, test.server); connect == 0 {
+				t.Errorf("no time with %v", err)
+			}
+		})
+	}
+}
+
+func TestConnectTimeOfNone(t *testing.T) {
+	free := must(net.Listen("tcp", "127.0.0.1:0"))
+	server := netip.MustParseAddrPort(free.Addr().String())
+	free.Close()
+	for _, check := range []model.Check{httpCheck(server), tcpCheck(server), tlsCheck(server), grpcCheck(server), dnsCheck(server)} {
+		if connect, err := connecting(t, check, server); connect != 0 || err == nil {
+			t.Errorf("%s: %s with %v", check.Type, connect, err)
+		}
+	}
+}
+
+// What comes after the endpoint has answered does not count, be it another
+// connection of a redirect or the answer by TCP.
+func TestConnectTimeIsOfTheFirst(t *testing.T) {
+	const slow = 50 * time.Millisecond
+	server := truncating(t, func(conn net.Conn) {
+		conn.Read(make([]byte, 1)) // the client has connected
+		time.Sleep(slow)
+		conn.Write([]byte("x"))
+	})
+	talking := waiting(server)
+	talking.Request.Send = "x"
+	for _, check := range []model.Check{httpCheck(server), dnsCheck(server), talking} {
+		start := time.Now()
+		connect, err := connecting(t, check, server)
+		if all := time.Since(start); connect == 0 || connect > all-slow {
+			t.Errorf("%s: %s of %s with %v", check.Type, connect, all, err)
+		}
+	}
+}
+
+func TestConnectTimeOfPing(t *testing.T) {
+	wantResult(t, ping(t, icmpCheck(), "127.0.0.1"), healthy)
+	if connect, err := connecting(t, icmpCheck(), at("127.0.0.1")); connect == 0 || err != nil {
+		t.Errorf("%s with %v", connect, err)
+	}
+	play(t, func(r []byte) [][]byte { return [][]byte{unreachable(1, "192.0.2.1", r)} })
+	if connect, err := connecting(t, icmpCheck(), at("192.0.2.1")); connect != 0 || err == nil {
+		t.Errorf("%s with %v", connect, err)
+	}
+}
+
+// Nothing runs on once a probe has returned.
+func TestNothingIsLeft(t *testing.T) {
+	servers := map[string]netip.AddrPort{
+		"grpc": serveGRPC(t, library()), "refusing": serveGRPC(t, nil), "silent": serve(t, silent),
+		"settings": serve(t, say(settings)), "other": serve(t, say("220 hello\r\n")),
+	}
+	for name, server := range servers {
+		t.Run(name, func(t *testing.T) {
+			before := goleak.IgnoreCurrent()
+			for range 4 {
+				runFor(t, 20*time.Millisecond, grpcCheck(server), server)
+			}
+			// The server's own end some time after their connection.
+			goleak.VerifyNone(t, before,
+				goleak.IgnoreAnyFunction("github.com/coredns-failover/failover/plugin/probe_test.serveOn.func1"),
+				goleak.IgnoreAnyFunction("google.golang.org/grpc.(*Server).handleRawConn"))
+		})
 	}
 }

@@ -171,7 +171,8 @@ func execute(t testing.TB, prober probe.Prober) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	return prober.Probe(ctx)
+	_, err := prober.Probe(ctx)
+	return err
 }
 
 // runFor probes server with a timeout of its own.
@@ -180,7 +181,8 @@ func runFor(t testing.TB, timeout time.Duration, check model.Check, server netip
 	check.Schedule.Timeout = timeout
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
-	return prober(t, check, server).Probe(ctx)
+	_, err := prober(t, check, server).Probe(ctx)
+	return err
 }
 
 // wantResult compares the whole message.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"strings"
 )
 
@@ -16,18 +15,18 @@ import (
 // The connection is closed in order, not reset: a reset would take away what
 // was just sent, and many servers log one. The TIME_WAIT that this costs is
 // bounded, since equal checks of one endpoint are one check.
-func probeTCP(ctx context.Context, p *plan, addr netip.Addr) error {
-	conn, err := p.dial(ctx, p.endpoint(addr))
+func probeTCP(ctx context.Context, e *execution) error {
+	conn, err := e.dial(ctx, e.endpoint())
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if send := p.check.Request.Send; send != "" {
+	if send := e.check.Request.Send; send != "" {
 		if _, err := io.WriteString(conn, send); err != nil {
-			return p.failure(ctx, sending, err)
+			return e.failure(ctx, sending, err)
 		}
 	}
-	return p.readBanner(ctx, conn, p.check.Expect.Banner)
+	return e.readBanner(ctx, conn, e.check.Expect.Banner)
 }
 
 // readBanner reads as long as what comes can still become want, and no byte

@@ -1,5 +1,6 @@
-// Package verdict turns the results of probes into verdicts. It is pure:
-// results go in, verdicts come out; it knows neither clocks nor networks.
+// Package verdict turns the results of probes into verdicts, and verdicts into
+// the tier that a record keeps to. It is pure: results and instants go in,
+// verdicts come out; it reads no clock and knows no network.
 package verdict
 
 // Verdict is what a run of probes adds up to. The zero value is Unknown.
@@ -62,6 +63,19 @@ func (s State) After(healthy bool, t Threshold) State {
 		return State{Verdict: to}
 	}
 	return State{Verdict: s.Verdict, Run: s.Run + 1}
+}
+
+// Left returns how many results in a row it takes at least until the verdict
+// changes, 1 or more.
+func (s State) Left(t Threshold) int {
+	switch s.Verdict {
+	case Healthy:
+		return max(1, t.Fall-s.Run)
+	case Unhealthy:
+		return max(1, t.Rise-s.Run)
+	default:
+		return 1 // a success
+	}
 }
 
 // Pace says how soon a check is probed again.

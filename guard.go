@@ -1,0 +1,42 @@
+package failover
+
+import (
+	"net/netip"
+
+	"github.com/coredns-failover/failover/plugin/engine"
+	"github.com/coredns-failover/failover/plugin/probe"
+)
+
+// guard is the check of this server's own uplink, as a configuration has it.
+type guard struct {
+	identity identity
+	spec     engine.Spec[owner]
+}
+
+// newGuard returns the guard of a configuration, or nil where it has none.
+func (c *configuration) newGuard() (*guard, error) {
+	check := c.settings().Guard
+	if check == nil {
+		return nil, nil
+	}
+	m := *check
+	m.TLS = m.TLS.In(c.root)
+	prober, err := probe.NewKit().Prober(m, netip.Addr{})
+	if err != nil {
+		return nil, err
+	}
+	return &guard{identify(m, netip.Addr{}), engine.Spec[owner]{Prober: prober, Settings: settings(m)}}, nil
+}
+
+// guard puts the guard of the newest configuration into place.
+func (h *healthchecks) guard() {
+	newest := h.newest()
+	if newest == nil || newest.guard == nil {
+		h.engine.Guard(identity{}, nil)
+		return
+	}
+	h.engine.Guard(newest.guard.identity, &newest.guard.spec)
+}
+
+// Guard implements engine.Reporter.
+func (h *healthchecks) Guard(s engine.GuardState, err error) { logGuard(s, err) }

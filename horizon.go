@@ -1,0 +1,46 @@
+package failover
+
+import (
+	"time"
+
+	"github.com/coredns-failover/failover/plugin/model"
+	"github.com/coredns-failover/failover/plugin/policy"
+)
+
+// horizon returns how long it takes at least until a verdict can change what the
+// record answers from a tier, which may be none (0). What is below the active
+// tier changes nothing.
+func (r *record) horizon(f policy.Family, tier int) time.Duration {
+	if r.Policy == model.Fastest {
+		return 0 // every probe may change who is the fastest
+	}
+	tiers := r.tiers
+	if a := r.answers[f].Load(); tier > 0 && a != nil && a.State <= policy.FailedOver {
+		tiers = tiers[:max(tier, a.Tier)]
+	}
+	soonest := forever
+	for _, targets := range tiers {
+		for _, t := range targets {
+			soonest = min(soonest, t.horizon(f))
+		}
+	}
+	return soonest
+}
+
+func (t *target) horizon(f policy.Family) time.Duration {
+	soonest := forever
+	if t.child != nil {
+		soonest = t.child.horizon(f, 0)
+	}
+	for _, a := range t.list() {
+		for i, c := range a.checks {
+			if t.Checks[i].Watch {
+				return 0 // the connection may break at any time
+			}
+			if h := c.Horizon(); !h.IsZero() {
+				soonest = min(soonest, time.Until(h))
+			}
+		}
+	}
+	return soonest
+}

@@ -1,0 +1,140 @@
+package failover
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// mostLearned bounds the addresses that a server block learns from replies.
+	mostLearned = 10000
+	// unseen is how long an address is probed that no reply has had since.
+	unseen = time.Hour
+	// sweeping is how often they are looked for.
+	sweeping = time.Minute
+)
+
+// learned are the addresses that the next plugins have replied with, for the
+// target next. A question finds them without a lock.
+type learned struct {
+	byKey sync.Map // learnedKey to *address
+
+	mu    sync.Mutex // of changes
+	count int
+	timer *time.Timer
+	ended bool
+}
+
+type learnedKey struct {
+	target *target
+	host   string // the name that a wildcard was asked for, where checks go by it
+	addr   netip.Addr
+}
+
+// find returns an address that has been learned, or nil.
+func (l *learned) find(key learnedKey) *address {
+	known, ok := l.byKey.Load(key)
+	if !ok {
+		return nil
+	}
+	a := known.(*address)
+	if now := time.Now().Unix(); a.seen.Load() != now { // to write costs other cores more than to read
+		a.seen.Store(now)
+	}
+	return a
+}
+
+// add learns an address: it is probed from now on.
+func (l *learned) add(key learnedKey) *address {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a := l.find(key); a != nil {
+		return a
+	}
+	a := newAddress(key.target, key.addr, key.host)
+	a.seen.Store(time.Now().Unix())
+	if l.ended {
+		return a
+	}
+	if l.count >= mostLearned {
+		l.dropOldest()
+	}
+	key.target.record.handler.claims.add(a)
+	l.byKey.Store(key, a)
+	l.count++
+	return a
+}
+
+// all returns what has been learned of a target, or of all where it is nil.
+func (l *learned) all(t *target) []*address {
+	var all []*address
+	for key, a := range l.byKey.Range {
+		if t == nil || key.(learnedKey).target == t {
+			all = append(all, a.(*address))
+		}
+	}
+	return all
+}
+
+// dropOldest makes room: the hundredth part that was seen least recently goes,
+// since to look for one costs as much as for a hundred.
+func (l *learned) dropOldest() {
+	all := l.all(nil)
+	slices.SortFunc(all, func(a, b *address) int { return cmp.Compare(a.seen.Load(), b.seen.Load()) })
+	for _, a := range all[:mostLearned/100] {
+		l.drop(a)
+	}
+}
+
+func (l *learned) drop(a *address) {
+	l.byKey.Delete(learnedKey{a.target, a.host, a.Addr})
+	l.count--
+	a.target.record.handler.claims.release(a)
+}
+
+// start looks from time to time for what is to be forgotten.
+func (l *learned) start() { l.timer = time.AfterFunc(sweeping, l.sweep) }
+
+func (l *learned) sweep() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return
+	}
+	before := time.Now().Add(-unseen).Unix()
+	for _, a := range l.all(nil) {
+		if a.seen.Load() < before {
+			l.drop(a)
+		}
+	}
+	l.timer.Reset(sweeping)
+}
+
+// end makes it learn no more.
+func (l *learned) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+}
+
+// inherit takes over what was learned of a target before.
+func (l *learned) inherit(t *target, before []*address) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, old := range before {
+		a := newAddress(t, old.Addr, old.host)
+		a.seen.Store(old.seen.Load())
+		if err := t.record.handler.claims.claim(a, old); err != nil {
+			return err
+		}
+		l.byKey.Store(learnedKey{t, a.host, a.Addr}, a)
+		l.count++
+	}
+	return nil
+}

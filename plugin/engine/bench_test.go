@@ -1,0 +1,44 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	. "github.com/coredns-failover/failover/plugin/engine"
+)
+
+type instant struct{}
+
+func (instant) Probe(context.Context) (time.Duration, error) { return time.Millisecond, nil }
+
+// BenchmarkIdleCheck says what a check costs that has been probed and waits.
+func BenchmarkIdleCheck(b *testing.B) {
+	w := newWorld(1000)
+	shared := settings()
+	shared.Schedule.Interval = time.Hour
+	keys := make([]string, b.N)
+	for i := range keys {
+		keys[i] = fmt.Sprint(i)
+	}
+	before := heap()
+	for _, key := range keys {
+		w.Claim(1, "www", key, Spec[string]{Prober: instant{}, Settings: shared})
+	}
+	w.Start()
+	for w.Stats().Unknown > 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	w.take()
+	b.ReportMetric(float64(heap()-before)/float64(b.N), "heap-B/check")
+	w.end()
+}
+
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}

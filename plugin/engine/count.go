@@ -1,0 +1,100 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/coredns-failover/failover/plugin/verdict"
+)
+
+// counts reports whether a result says anything about the target. What was
+// found while the guard failed does not, nor what overlaps such a period; runs
+// start anew after it.
+func (c *Check[O]) counts(r result) bool {
+	now := c.hub.guard.period.Load()
+	if c.period != now {
+		c.period, c.state.Run, c.need = now, 0, 0
+	}
+	return r.period == now && !failing(now) && (r.outcome == Success || r.outcome == Failure)
+}
+
+// count takes a result in that says something. Success is never held back:
+//
+//	healthy,  Fall failures in a row, no guard
+//	unknown  -----------------------------------------------> unhealthy
+//	 |    ^                                                       ^
+//	 |    |  success, or the guard fails                          |
+//	 |    +------------------------------ waiting ----------------+
+//	 |                                      ^      a probe of the guard succeeds
+//	 +--------------------------------------+      that started meanwhile, or the
+//	  Fall failures in a row, with a guard         latter breaks or is taken away
+//
+// The first failure of a run makes the guard look, so that a loss of the uplink
+// is mostly known before any run is complete. A check that waits is probed on;
+// the last failure of its run counts when the guard has spoken.
+func (c *Check[O]) count(r result) {
+	next := c.state.After(r.outcome == Success, c.settings.Threshold)
+	switch {
+	case r.outcome == Success:
+		c.need = 0
+		c.connect.Store(int64(verdict.Smooth(c.Connect(), r.connect)))
+	case next.Verdict != c.state.Verdict:
+		if c.waits(r.err) {
+			return
+		}
+	case next.Run == 1:
+		c.hub.guard.hurry()
+	}
+	c.settle(next)
+}
+
+// waits reports whether a check that is about to fall has to wait for the guard
+// first.
+func (c *Check[O]) waits(reason error) bool {
+	if c.need == 0 {
+		c.need = c.hub.guard.await(c, reason)
+	}
+	return c.need != 0
+}
+
+// confirm takes the failure in that the guard has confirmed, and reports what
+// follows from it.
+func (c *Check[O]) confirm(w waiter[O]) {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	if report, ok := c.fall(w); ok {
+		report()
+	}
+}
+
+// fall does nothing where the check has been released, or its run has ended
+// meanwhile.
+func (c *Check[O]) fall(w waiter[O]) (report func(), ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.claims) == 0 || c.need != w.need || c.period != c.hub.guard.period.Load() {
+		return nil, false
+	}
+	before := c.status
+	c.need = 0
+	c.settle(c.state.After(false, c.settings.Threshold))
+	c.expect(c.status.Probed)
+	return c.reports(before, w.reason), true
+}
+
+// settle makes a state the check's own.
+func (c *Check[O]) settle(s verdict.State) {
+	if s.Verdict != c.state.Verdict {
+		c.status.Verdict, c.status.Since = s.Verdict, time.Now()
+		c.cell.Store(uint32(s.Verdict))
+	}
+	c.state = s
+}
+
+// pace says how soon the check is probed again. A probe that ran late found
+// nothing out, so it looks again soon; so does a check that waits.
+func (c *Check[O]) pace(o Outcome) verdict.Pace {
+	if o == Late || c.need != 0 {
+		return verdict.Fast
+	}
+	return c.state.Pace()
+}

@@ -1,0 +1,186 @@
+package failover
+
+import (
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/coredns-failover/failover/plugin/model"
+	"github.com/coredns-failover/failover/plugin/policy"
+	"github.com/coredns-failover/failover/plugin/resolve"
+	"github.com/coredns-failover/failover/plugin/verdict"
+)
+
+// target is a model.Target at work.
+type target struct {
+	*model.Target
+	record *record
+	tier   int // 1 is the primary
+
+	// child is the record of the server block that the target is an alias of, or
+	// nil. Read-only after New.
+	child *record
+	// alias and name keep the addresses of any other alias, and of next for one
+	// name, up to date. Nil before the handler has started.
+	alias *alias
+	name  *resolve.Name
+
+	// addresses are what the target stands for now. They change one record at a
+	// time, by stand.
+	addresses atomic.Pointer[[]*address]
+
+	// transitions counts the changes of verdict by the verdict they led to.
+	// It is handed on by a reload, like record.served.
+	transitions *[3]atomic.Uint64
+}
+
+// address is one address of a target. Its health is its own.
+type address struct {
+	netip.Addr
+	target *target
+	// host is the name that a wildcard was asked for, where checks are made by
+	// it; else empty.
+	host string
+	// checks are as many as the target's, in their order. Read-only once the
+	// target stands for the address.
+	checks []health
+	// seen is when a reply had the address last, in seconds since 1970, if it
+	// was learned from one.
+	seen atomic.Int64
+}
+
+func newTarget(r *record, tier int, m *model.Target) *target {
+	t := &target{Target: m, record: r, tier: tier, transitions: new([3]atomic.Uint64)}
+	var addresses []*address
+	if m.Kind == model.Address {
+		addresses = append(addresses, newAddress(t, m.Addr, ""))
+	}
+	t.addresses.Store(&addresses)
+	return t
+}
+
+func newAddress(t *target, addr netip.Addr, host string) *address {
+	a := &address{Addr: addr, target: t, host: host, checks: make([]health, len(t.Checks))}
+	for i := range t.Checks {
+		a.checks[i] = t.unclaimed(&t.Checks[i], addr)
+	}
+	return a
+}
+
+// list returns the addresses that the target stands for now.
+func (t *target) list() []*address { return *t.addresses.Load() }
+
+// find returns the address of the target that equals addr, or nil.
+func (t *target) find(addr netip.Addr) *address {
+	for _, a := range t.list() {
+		if a.Addr == addr {
+			return a
+		}
+	}
+	return nil
+}
+
+// unresolved reports whether nobody knows yet what the target stands for.
+func (t *target) unresolved() bool {
+	if t.child != nil {
+		return slices.ContainsFunc(t.child.targets(), (*target).unresolved)
+	}
+	return t.name != nil && !t.name.State().Known
+}
+
+// undecided reports whether the target has an address without a verdict, or
+// may have one.
+func (t *target) undecided() bool {
+	return t.unresolved() ||
+		slices.ContainsFunc(t.list(), func(a *address) bool { return a.verdict() == verdict.Unknown })
+}
+
+// onlyAsked reports whether only a question can tell what the target stands for:
+// it is next under a wildcard, where that differs from name to name, or next of
+// one name before the first resolution.
+func (t *target) onlyAsked() bool {
+	return t.Kind == model.Next && (t.record.Wildcard() || t.name == nil || !t.name.State().Known)
+}
+
+// anyAddress stands for the addresses that only a question can tell. It is never
+// answered.
+var anyAddress = []policy.Address{
+	{Addr: netip.IPv4Unspecified(), Eligible: true},
+	{Addr: netip.IPv6Unspecified(), Eligible: true},
+}
+
+// view is what the target stands for now, as package policy sees it.
+func (t *target) view(f policy.Family, eligible func(*address) bool) policy.Target {
+	v := policy.Target{Target: t.Target}
+	if t.onlyAsked() {
+		v.Addresses = slices.Clone(anyAddress)
+		return v
+	}
+	if t.child != nil {
+		v.Record = t.child.viewFrom(f, eligible)
+	}
+	for _, a := range t.list() {
+		v.Addresses = append(v.Addresses, policy.Address{Addr: a.Addr, Eligible: eligible(a), Meter: a})
+	}
+	return v
+}
+
+// verdict is that of the address's checks together. An address without checks
+// is always healthy (Route 53's rule).
+func (a *address) verdict() verdict.Verdict {
+	var stack [8]verdict.Verdict
+	vs := stack[:0]
+	for _, c := range a.checks {
+		vs = append(vs, c.Verdict())
+	}
+	return verdict.Require(a.target.Require, vs...)
+}
+
+// Connect implements policy.Meter: by the first check that connects.
+func (a *address) Connect() time.Duration {
+	for _, c := range a.checks {
+		if connect := c.Connect(); connect > 0 {
+			return connect
+		}
+	}
+	return 0
+}
+
+// mayProbe reports whether the check may be aimed at the address. Those written
+// in the Corefile may be, and checks that probe an address of their own.
+func (t *target) mayProbe(addr netip.Addr, check *model.Check) bool {
+	if t.Kind == model.Address || check.Address != "" {
+		return true
+	}
+	if t.record.Probe != nil {
+		return slices.ContainsFunc(t.record.Probe, func(p netip.Prefix) bool { return p.Contains(addr) })
+	}
+	return !addr.IsLoopback() && !addr.IsLinkLocalUnicast() && !addr.IsMulticast() && !addr.IsUnspecified()
+}
+
+// stand makes the target stand for addrs from now on. Those that it has stood
+// for keep their health, and those that are gone are probed no more.
+func (t *target) stand(addrs []netip.Addr) {
+	t.record.mu.Lock()
+	defer t.record.mu.Unlock()
+	claims := t.record.handler.claims
+	gone := make(map[netip.Addr]*address)
+	for _, a := range t.list() {
+		gone[a.Addr] = a
+	}
+	stands := make([]*address, 0, len(addrs))
+	for _, addr := range addrs {
+		a := gone[addr]
+		if a == nil {
+			a = newAddress(t, addr, "")
+			claims.add(a)
+		}
+		delete(gone, addr)
+		stands = append(stands, a)
+	}
+	t.addresses.Store(&stands)
+	for _, a := range gone {
+		claims.release(a)
+	}
+}

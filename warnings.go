@@ -1,0 +1,44 @@
+package failover
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/coredns-failover/failover/plugin/model"
+)
+
+// knowsRegions returns an error where the clients of a target are regions, and
+// the server block has not what tells them. Only when all plugins have been set
+// up it shows.
+func (f *Failover) knowsRegions() error {
+	for _, needed := range []string{"geoip", "metadata"} {
+		if f.block.Region != "" && f.config.Handler(needed) == nil {
+			return fmt.Errorf("%s: the plugin %s tells where clients are; add it to the server block", f.block.Region, needed)
+		}
+	}
+	return nil
+}
+
+// warnings say what is allowed in a record, but may not be what was meant.
+func (r *record) warnings() []string {
+	var warnings []string
+	if r.Policy == model.Clients && !slices.ContainsFunc(r.targets(), forEverybody) {
+		warnings = append(warnings, fmt.Sprintf(`record %s: no target has "clients *", so clients that match none get no data`,
+			display(r.Name)))
+	}
+	for _, t := range r.targets() {
+		if t.onlyResolves() {
+			warnings = append(warnings, fmt.Sprintf("record %s, target %s: healthy means here that the name resolves; "+
+				"unless it is of a service whose addresses come and go with its health, add a check", display(r.Name), t.Text))
+		}
+	}
+	return warnings
+}
+
+func forEverybody(t *target) bool { return slices.Contains(t.Clients, "*") }
+
+// onlyResolves reports whether that the target resolves is all that its health
+// is learned from.
+func (t *target) onlyResolves() bool {
+	return t.EvaluateTargetHealth && len(t.Checks) == 0 && t.child == nil
+}
