@@ -35,9 +35,8 @@ type answer struct {
 func (a *answer) decide(now time.Time) time.Time {
 	r, f := a.record, a.family
 	view := r.view(f, measured)
-	hold, again := r.holds[f].Next(now, r.failback(), r.tiersOf(view, f))
-	r.holds[f] = hold
-	a.start = hold.Start()
+	again := r.hold(now, view, f)
+	a.start = r.holds[f].Start()
 	view.Start = a.start
 	a.measured = view.Decide(f)
 	a.Decision = a.measured
@@ -52,8 +51,17 @@ func (a *answer) decide(now time.Time) time.Time {
 	return again
 }
 
-func (r *record) failback() verdict.Failback {
-	return verdict.Failback{Manual: r.Failback.Mode == model.FailbackManual, After: r.Failback.After}
+// hold settles which tier is held in family f, and returns when that must be
+// done again: zero is never. Without waiting to fail back nothing is held.
+func (r *record) hold(now time.Time, view *policy.Record, f policy.Family) time.Time {
+	if r.Failback.Mode == model.FailbackAuto {
+		r.holds[f] = verdict.Hold{}
+		return time.Time{}
+	}
+	failback := verdict.Failback{Manual: r.Failback.Mode == model.FailbackManual, After: r.Failback.After}
+	var again time.Time
+	r.holds[f], again = r.holds[f].Next(now, failback, r.tiersOf(view, f))
+	return again
 }
 
 // tiersOf says how the tiers fare in family f.

@@ -24,6 +24,7 @@ type Failover struct {
 	zones   plugin.Zones
 	records []*record
 	names   names
+	fastest bool     // a record has that policy
 	keys    []string // of the server block: what it serves, and where
 
 	place
@@ -47,6 +48,7 @@ func New(b model.Block) *Failover {
 		r := newRecord(&b.Records[i])
 		f.records = append(f.records, r)
 		f.names.add(r, f.zones)
+		f.fastest = f.fastest || r.Policy == model.Fastest
 	}
 	f.link()
 	for _, r := range f.records {

@@ -122,7 +122,7 @@ func (a *answer) decideWith(addresses []*address, qtype uint16) policy.Decision 
 		return known.IsUnspecified() || typeOf(known.Addr) == qtype
 	})
 	for _, one := range addresses {
-		next.Addresses = append(next.Addresses, policy.Address{Addr: one.Addr, Eligible: eligible(one), Meter: one})
+		next.Addresses = append(next.Addresses, one.view(eligible))
 	}
 	return view.Decide(a.family)
 }

@@ -179,8 +179,9 @@ func (r *record) view(f policy.Family, eligible func(*address) bool) *policy.Rec
 		v.Start = a.start
 	}
 	for i, targets := range r.tiers {
-		for _, t := range targets {
-			v.Tiers[i] = append(v.Tiers[i], t.view(f, eligible))
+		v.Tiers[i] = make(policy.Tier, len(targets))
+		for j, t := range targets {
+			v.Tiers[i][j] = t.view(f, eligible)
 		}
 	}
 	return v

@@ -120,8 +120,19 @@ func (t *target) view(f policy.Family, eligible func(*address) bool) policy.Targ
 	if t.child != nil {
 		v.Record = t.child.viewFrom(f, eligible)
 	}
-	for _, a := range t.list() {
-		v.Addresses = append(v.Addresses, policy.Address{Addr: a.Addr, Eligible: eligible(a), Meter: a})
+	addresses := t.list()
+	v.Addresses = make([]policy.Address, len(addresses))
+	for i, a := range addresses {
+		v.Addresses[i] = a.view(eligible)
+	}
+	return v
+}
+
+// view is the address as package policy sees it. Only policy fastest measures.
+func (a *address) view(eligible func(*address) bool) policy.Address {
+	v := policy.Address{Addr: a.Addr, Eligible: eligible(a)}
+	if a.target.record.handler.fastest {
+		v.Meter = a
 	}
 	return v
 }
