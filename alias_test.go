@@ -16,7 +16,7 @@ import (
 )
 
 // start has the handler do what it does once its configuration has started.
-func start(t *testing.T, f *Failover) {
+func start(t testing.TB, f *Failover) {
 	t.Helper()
 	c := &configuration{generation: healthcheck.generation(), handlers: []*Failover{f}}
 	f.config = &dnsserver.Config{ListenHosts: []string{"127.0.0.1"}}
@@ -105,7 +105,7 @@ func (z *zone) times(question string) int {
 
 const aliased = `failover www.example.org {
 	primary lb.example.net
-	secondary 192.0.2.2
+	secondary 127.0.2.2
 	types A AAAA MX
 	check http {
 		disabled
@@ -137,7 +137,7 @@ func TestAnAliasIsResolvedForTheFirstQuestion(t *testing.T) {
 // Nobody knows whether there is data, so there must not be an answer that says
 // so.
 func TestAnAliasWithoutAnyAnswerIsAFailure(t *testing.T) {
-	f := handlerOf(t, strings.Replace(aliased, "secondary 192.0.2.2", "", 1))
+	f := handlerOf(t, strings.Replace(aliased, "secondary 127.0.2.2", "", 1))
 	z := newZone(t)
 	z.set(t, dns.RcodeRefused)
 	f.Next = z
@@ -164,8 +164,8 @@ func TestAliasesThatLeadBack(t *testing.T) {
 				x = "x.example.net. 1 IN CNAME api.example.org."
 			}
 			f.Next = newZone(t, x, "y.example.net. 1 IN CNAME www.example.org.")
-			stand(f, "x.example.net", "192.0.2.1") // from better times
-			stand(f, "y.example.net", "192.0.2.1")
+			stand(f, "x.example.net", "127.0.2.1") // from better times
+			stand(f, "y.example.net", "127.0.2.1")
 			start(t, f)
 			await(t, "the end of what was known", func() bool {
 				return f.records[0].targets()[0].name.State().Err != nil
@@ -182,13 +182,13 @@ func TestCNAME(t *testing.T) {
 		primary lb.example.net {
 			cname
 		}
-		secondary 192.0.2.2
+		secondary 127.0.2.2
 		check http
 	}`)
-	z := newZone(t, "lb.example.net. 7 IN A 192.0.2.7")
+	z := newZone(t, "lb.example.net. 7 IN A 127.0.2.7")
 	f.Next = z
-	stand(f, "lb.example.net", "192.0.2.7")
-	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR lb.example.net. 192.0.2.7")
+	stand(f, "lb.example.net", "127.0.2.7")
+	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR lb.example.net. 127.0.2.7")
 	expectAnswer(t, f, "www.example.org.", dns.TypeAAAA, "NOERROR lb.example.net.")
 	expectAnswer(t, f, "www.example.org.", dns.TypeCNAME, "NOERROR lb.example.net.")
 	z.set(t, dns.RcodeServerFailure)
@@ -196,7 +196,7 @@ func TestCNAME(t *testing.T) {
 	z.set(t, dns.RcodeSuccess)
 	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NXDOMAIN lb.example.net.") // RFC 6604
 	f.set(verdict.Unhealthy, "lb.example.net")
-	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 192.0.2.2")
+	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.2.2")
 	expectAnswer(t, f, "www.example.org.", dns.TypeAAAA, "NOERROR SOA example.org. 30/30")
 	expectAnswer(t, f, "www.example.org.", dns.TypeCNAME, "NOERROR SOA example.org. 30/30")
 }
@@ -214,24 +214,24 @@ func TestRecordsAsTargets(t *testing.T) {
 		}
 	}
 	failover eu.example.org {
-		primary 192.0.2.1
-		secondary 192.0.2.2
+		primary 127.0.2.1
+		secondary 127.0.2.2
 		ttl 7s
 		check http
 	}
 	failover us.example.org {
-		primary 192.0.2.3
+		primary 127.0.2.3
 		check http
 	}`)
-	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 192.0.2.3")
-	f.set(verdict.Unhealthy, "192.0.2.3")
-	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 192.0.2.1")
+	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.2.3")
+	f.set(verdict.Unhealthy, "127.0.2.3")
+	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.2.1")
 	m, _, _ := ask(f, "www.example.org.", dns.TypeA)
 	if ttl := m.Answer[0].Header().Ttl; ttl != 7 {
 		t.Errorf("TTL %d, want that of the record within", ttl)
 	}
-	f.set(verdict.Unhealthy, "192.0.2.1")
-	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 192.0.2.2")
+	f.set(verdict.Unhealthy, "127.0.2.1")
+	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.2.2")
 }
 
 // A record's own checks hold for the addresses of a record that it has as a
@@ -242,37 +242,37 @@ func TestChecksOfARecordAsTarget(t *testing.T) {
 			evaluate_target_health
 			check tcp 443
 		}
-		secondary 192.0.2.9
+		secondary 127.0.2.9
 		check none
 	}
 	failover eu.example.org {
-		primary 192.0.2.1
-		secondary 192.0.2.2
+		primary 127.0.2.1
+		secondary 127.0.2.2
 		check http
 	}`)
 	eu := f.records[0].targets()[0]
-	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 192.0.2.1")
+	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.2.1")
 	eu.list()[0].checks[0] = fixed(verdict.Unhealthy)
 	f.records[0].update()
-	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 192.0.2.2")
-	f.set(verdict.Unhealthy, "192.0.2.2")
-	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 192.0.2.9")
-	expectAnswer(t, f, "eu.example.org.", dns.TypeA, "NOERROR 192.0.2.1")
+	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.2.2")
+	f.set(verdict.Unhealthy, "127.0.2.2")
+	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.2.9")
+	expectAnswer(t, f, "eu.example.org.", dns.TypeA, "NOERROR 127.0.2.1")
 }
 
 // Two names may stand for the same address.
 func TestAnAddressIsAnsweredOnce(t *testing.T) {
 	f := handlerOf(t, "failover www.example.org {\n primary a.example.net b.example.net\n check http\n}")
-	stand(f, "a.example.net", "192.0.2.1", "192.0.2.2")
-	stand(f, "b.example.net", "192.0.2.2", "192.0.2.3")
-	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 192.0.2.1 192.0.2.2 192.0.2.3")
+	stand(f, "a.example.net", "127.0.2.1", "127.0.2.2")
+	stand(f, "b.example.net", "127.0.2.2", "127.0.2.3")
+	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.2.1 127.0.2.2 127.0.2.3")
 }
 
 func TestWarnings(t *testing.T) {
 	f := handlerOf(t, `failover www.example.org {
 		policy clients
 		primary lb.example.net {
-			clients 192.0.2.0/24
+			clients 127.0.2.0/24
 			evaluate_target_health
 		}
 	}`)
