@@ -2,6 +2,7 @@ package failover
 
 import (
 	"context"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -258,6 +259,26 @@ func TestChecksOfARecordAsTarget(t *testing.T) {
 	f.set(verdict.Unhealthy, "127.0.2.2")
 	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.2.9")
 	expectAnswer(t, f, "eu.example.org.", dns.TypeA, "NOERROR 127.0.2.1")
+}
+
+// Hints are addresses like any others: those that are not answered are not given
+// by another record either.
+func TestHintsOfAnAliasGoByHealth(t *testing.T) {
+	f := handlerOf(t, "failover www.example.org {\n primary lb.example.net\n types A HTTPS\n check tcp 443\n}")
+	f.Next = newZone(t, "lb.example.net. 300 IN HTTPS 1 . alpn=h2 ipv4hint=127.0.2.1,127.0.2.2 ipv6hint=::1 mandatory=ipv6hint")
+	stand(f, "lb.example.net", "127.0.2.1", "127.0.2.2")
+	f.records[0].targets()[0].find(netip.MustParseAddr("127.0.2.1")).checks[0] = fixed(verdict.Unhealthy)
+	f.records[0].update()
+	expectAnswer(t, f, "www.example.org.", dns.TypeHTTPS, `NOERROR 1 . alpn="h2" ipv4hint="127.0.2.2"`)
+}
+
+func TestOtherTypesOfNextAreGoodForTheTTLOfTheRecord(t *testing.T) {
+	f := handlerOf(t, "failover www.example.org {\n primary next\n types A MX\n ttl 7s\n check tcp 25\n}")
+	f.Next = newZone(t, "www.example.org. 300 IN MX 1 mail.")
+	m, _, _ := ask(f, "www.example.org.", dns.TypeMX)
+	if len(m.Answer) != 1 || m.Answer[0].Header().Ttl != 7 {
+		t.Errorf("got\n%v", m)
+	}
 }
 
 // Two names may stand for the same address.

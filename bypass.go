@@ -24,7 +24,7 @@ func (p *passing) withoutBypass(m *dns.Msg) *dns.Msg {
 	m.Extra = slices.DeleteFunc(m.Extra, p.handler.bypassedBy)
 	if hints {
 		for _, rr := range m.Answer {
-			p.record.dropHints(rr)
+			dropHints(rr, p.record.avoided(rr))
 		}
 	}
 	return m
@@ -56,31 +56,39 @@ func (r *record) avoids(qname string, addr netip.Addr) bool {
 // record would not answer with.
 func (r *record) bypassedBy(rr dns.RR) bool {
 	s := service(rr)
-	return s != nil && slices.ContainsFunc(s.Value, func(kv dns.SVCBKeyValue) bool { return len(r.hinted(rr, kv)) < len(hintsOf(kv)) })
+	return s != nil && slices.ContainsFunc(s.Value, func(kv dns.SVCBKeyValue) bool {
+		return slices.ContainsFunc(hintsOf(kv), r.avoided(rr))
+	})
 }
 
-// dropHints takes the hints out of an HTTPS or SVCB record that the record would
-// not answer with. A key without one goes altogether, also from the list of
-// those that a client must understand: a key that is listed but missing makes
-// the record malformed (RFC 9460, 8).
-func (r *record) dropHints(rr dns.RR) {
+// avoided returns what the record avoids among the hints of rr.
+func (r *record) avoided(rr dns.RR) func(net.IP) bool {
+	return func(hint net.IP) bool {
+		addr, _ := netip.AddrFromSlice(hint)
+		return r.avoids(rr.Header().Name, addr.Unmap())
+	}
+}
+
+// dropHints takes avoided hints out of rr, if it is an HTTPS or SVCB record. A
+// key without one goes altogether, also from the list of those that a client
+// must understand: a key that is listed but missing makes the record malformed
+// (RFC 9460, 8).
+func dropHints(rr dns.RR, avoided func(net.IP) bool) {
 	s := service(rr)
 	if s == nil {
 		return
 	}
 	gone := make(map[dns.SVCBKey]bool)
 	s.Value = slices.DeleteFunc(s.Value, func(kv dns.SVCBKeyValue) bool {
-		left := r.hinted(rr, kv)
 		switch hint := kv.(type) {
 		case *dns.SVCBIPv4Hint:
-			hint.Hint = left
+			hint.Hint = slices.DeleteFunc(hint.Hint, avoided)
+			gone[kv.Key()] = len(hint.Hint) == 0
 		case *dns.SVCBIPv6Hint:
-			hint.Hint = left
-		default:
-			return false
+			hint.Hint = slices.DeleteFunc(hint.Hint, avoided)
+			gone[kv.Key()] = len(hint.Hint) == 0
 		}
-		gone[kv.Key()] = len(left) == 0
-		return len(left) == 0
+		return gone[kv.Key()]
 	})
 	s.Value = slices.DeleteFunc(s.Value, func(kv dns.SVCBKeyValue) bool {
 		mandatory, ok := kv.(*dns.SVCBMandatory)
@@ -88,15 +96,6 @@ func (r *record) dropHints(rr dns.RR) {
 			mandatory.Code = slices.DeleteFunc(mandatory.Code, func(key dns.SVCBKey) bool { return gone[key] })
 		}
 		return ok && len(mandatory.Code) == 0
-	})
-}
-
-// hinted returns the addresses of a hint of rr that the record would answer
-// with.
-func (r *record) hinted(rr dns.RR, kv dns.SVCBKeyValue) []net.IP {
-	return slices.DeleteFunc(slices.Clone(hintsOf(kv)), func(ip net.IP) bool {
-		addr, _ := netip.AddrFromSlice(ip)
-		return r.avoids(rr.Header().Name, addr.Unmap())
 	})
 }
 

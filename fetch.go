@@ -2,6 +2,8 @@ package failover
 
 import (
 	"context"
+	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -22,7 +24,7 @@ func (f *Failover) fetch(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, 
 	}
 	target := c.Picks[i].Target
 	if target.Kind == model.Next {
-		return f.pass(ctx, w, r, rec)
+		return f.pass(ctx, capped{w, ttl}, r, rec)
 	}
 	has, err := resolve.Lookup(ctx, foreground{f, w, rec}, f.fallback, target.Name, r.Question[0].Qtype)
 	if err != nil {
@@ -36,12 +38,21 @@ func (f *Failover) fetch(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, 
 		mine := dns.Copy(rr)
 		mine.Header().Name = r.Question[0].Name
 		mine.Header().Ttl = uint32(min(ttl, has.TTL) / time.Second)
+		dropHints(mine, unpicked(c.Picks))
 		m.Answer = append(m.Answer, mine)
 	}
 	return dns.RcodeSuccess, w.WriteMsg(scoped(m, r, c.Scope))
 }
 
-// cname answers with a CNAME to the chosen target, and with what that has
+// unpicked returns which hints would bypass failover: all but picked addresses.
+func unpicked(picks []policy.Pick) func(net.IP) bool {
+	return func(hint net.IP) bool {
+		addr, _ := netip.AddrFromSlice(hint)
+		return !slices.ContainsFunc(picks, func(p policy.Pick) bool { return p.Addr == addr.Unmap() })
+	}
+}
+
+// answerCNAME answers with a CNAME to the chosen target, and with what that has
 // behind it. A server that does not know what is behind leaves it to whoever
 // asks (RFC 1034, 4.3.2).
 func (f *Failover) answerCNAME(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, rec *record, c policy.Choice, ttl time.Duration) (int, error) {
@@ -77,4 +88,23 @@ func (f *Failover) addBehind(ctx context.Context, w dns.ResponseWriter, m *dns.M
 // that there is nothing.
 func answers(m *dns.Msg) bool {
 	return m.Rcode == dns.RcodeSuccess || m.Rcode == dns.RcodeNameError
+}
+
+// capped is a writer of replies whose answers are good for at most ttl.
+type capped struct {
+	dns.ResponseWriter
+	ttl time.Duration
+}
+
+// WriteMsg implements dns.ResponseWriter. m itself is not touched: it may be a
+// cache's.
+func (c capped) WriteMsg(m *dns.Msg) error {
+	most := uint32(c.ttl / time.Second)
+	if slices.ContainsFunc(m.Answer, func(rr dns.RR) bool { return rr.Header().Ttl > most }) {
+		m = m.Copy()
+		for _, rr := range m.Answer {
+			rr.Header().Ttl = min(rr.Header().Ttl, most)
+		}
+	}
+	return c.ResponseWriter.WriteMsg(m)
 }

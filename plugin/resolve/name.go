@@ -55,7 +55,7 @@ func (n *Name) Now(ctx context.Context) {
 func (n *Name) hurry() <-chan struct{} {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.stopped || n.state.Load().Known {
+	if n.stopped || n.state.Load().Known && !n.busy {
 		return nil
 	}
 	if !n.busy {
