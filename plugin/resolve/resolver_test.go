@@ -569,6 +569,26 @@ func TestNowWaitsForTheLookUpOnTheWay(t *testing.T) {
 	})
 }
 
+// What is answered follows from the change, not from the state.
+func TestNowWaitsUntilTheChangeIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(Settings{Limit: 1})
+		var reported atomic.Bool
+		n := w.Add(Spec{Name: "a.example.", Chain: newOrigin(slow, ""), Threshold: 1, Changed: func(Change) {
+			time.Sleep(300 * time.Millisecond)
+			reported.Store(true)
+		}})
+		go n.Now(t.Context())
+		time.Sleep(1600 * time.Millisecond)
+		if !n.State().Known || reported.Load() {
+			t.Fatal("this is not the moment between")
+		}
+		n.Now(t.Context())
+		expectEqual(t, reported.Load(), true)
+		w.end()
+	})
+}
+
 func TestNowWithoutAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(Settings{Limit: 1})
