@@ -16,7 +16,6 @@ import (
 type alias struct {
 	handler *Failover
 	targets []*target
-	began   time.Time
 	// reached is the record that the last look-up came through, or nil.
 	reached atomic.Pointer[record]
 }
@@ -36,8 +35,6 @@ const (
 	// patienceAtFirst is how long a question waits for the first resolution of
 	// what it is answered with.
 	patienceAtFirst = 2 * time.Second
-	// startingUp is how long other plugins may take to be there.
-	startingUp = 10 * time.Second
 )
 
 // link makes targets that are aliases of the server block's own records stand
@@ -107,7 +104,7 @@ func (f *Failover) prepareResolving(before func(*target) *target) {
 			if name := t.resolves(); name != "" {
 				key := aliasKey{name, t.Kind == model.Next, t.threshold()}
 				if aliases[key] == nil {
-					aliases[key] = &alias{handler: f, began: time.Now()}
+					aliases[key] = &alias{handler: f}
 				}
 				aliases[key].targets = append(aliases[key].targets, t)
 			}
@@ -168,17 +165,17 @@ func (r *record) resolve(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, patienceAtFirst)
 	defer cancel()
 	for _, t := range r.targets() {
-		if t.Kind == model.Alias {
+		if t.mustResolve() {
 			t.resolve(ctx)
 		}
 	}
 }
 
-// resolve waits for the first answer. Once there has been none it waits no more,
-// but for the first seconds, in which other plugins may not be there yet.
+// resolve waits for the first look-up. Once that gave no answer nobody waits any
+// more.
 func (t *target) resolve(ctx context.Context) {
 	if t.name != nil {
-		if t.name.State().Err == nil || time.Since(t.alias.began) < startingUp {
+		if t.name.State().Err == nil {
 			t.name.Now(ctx)
 		}
 		return

@@ -23,9 +23,12 @@ type answer struct {
 	family policy.Family
 	start  int // the tier at which the search starts, as failback has it
 
-	// unresolved is whether a target that may be answered stands for a name of
-	// which nothing is known yet.
+	// unresolved is whether a target that may be answered is an alias of which
+	// nothing is known yet, so that a question must wait for that.
 	unresolved bool
+	// guessed is whether that holds for any target, so that what is decided now
+	// says nothing.
+	guessed bool
 	// asksNext is whether only the next plugins can tell what is answered.
 	asksNext bool
 }
@@ -46,7 +49,11 @@ func (a *answer) decide(now time.Time) time.Time {
 		view.Start = 0
 		a.Decision = view.Decide(f)
 	}
-	a.unresolved = slices.ContainsFunc(r.targets(), func(t *target) bool { return a.reaches(t) && t.unresolved() })
+	for _, t := range r.targets() {
+		unknown := a.reaches(t) && t.unresolved()
+		a.guessed = a.guessed || unknown
+		a.unresolved = a.unresolved || unknown && t.mustResolve()
+	}
 	a.asksNext = r.next != nil && a.reaches(r.next)
 	return again
 }

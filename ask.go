@@ -51,6 +51,7 @@ func (f *Failover) meetServer(ctx context.Context) {
 	}
 	if server, ok := ctx.Value(dnsserver.Key{}).(*dnsserver.Server); ok && f.serving.CompareAndSwap(nil, server) {
 		f.resolver.Start()
+		f.resolver.Forget()
 	}
 }
 

@@ -111,7 +111,7 @@ func (f *Failover) write(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, 
 		return f.pass(ctx, w, r, rec)
 	case c.Kind == policy.Closed:
 		return closed(w, r, rec.Fail.Rcode)
-	case c.Kind == policy.NoData && c.Tier == 0 && a.unresolved:
+	case c.Kind == policy.NoData && a.unresolved && !rec.answersAtAll():
 		return dns.RcodeServerFailure, nil // nobody knows whether there is data
 	case c.Kind == policy.NoData:
 		return f.noData(ctx, w, r, rec, c)

@@ -136,7 +136,7 @@ func (r *record) decide() []change {
 			wake = again
 		}
 		r.answers[f].Store(after)
-		if before != nil && !before.unresolved && before.measured.Differs(after.measured) {
+		if before != nil && !before.guessed && before.measured.Differs(after.measured) {
 			changes = append(changes, change{r, f, before.measured, after.measured})
 		}
 	}
@@ -190,6 +190,11 @@ func (r *record) view(f policy.Family, eligible func(*address) bool) *policy.Rec
 func measured(a *address) bool { return a.verdict().Eligible() }
 
 func assumed(*address) bool { return true }
+
+// answersAtAll reports whether a tier answers in any family.
+func (r *record) answersAtAll() bool {
+	return slices.ContainsFunc(r.families, func(f policy.Family) bool { return r.answers[f].Load().Tier > 0 })
+}
 
 // state is the worst of the record's families.
 func (r *record) state() policy.State {

@@ -89,6 +89,10 @@ func (t *target) unresolved() bool {
 	return t.name != nil && !t.name.State().Known
 }
 
+// mustResolve reports whether the target can only be answered once it is
+// resolved. A CNAME can be given without knowing what is behind it.
+func (t *target) mustResolve() bool { return t.Kind == model.Alias && !t.CNAME }
+
 // undecided reports whether the target has an address without a verdict, or
 // may have one.
 func (t *target) undecided() bool {
@@ -98,9 +102,12 @@ func (t *target) undecided() bool {
 
 // onlyAsked reports whether only a question can tell what the target stands for:
 // it is next under a wildcard, where that differs from name to name, or next of
-// one name before the first resolution.
+// one name or a CNAME before the first resolution.
 func (t *target) onlyAsked() bool {
-	return t.Kind == model.Next && (t.record.Wildcard() || t.name == nil || !t.name.State().Known)
+	if t.Kind == model.Next && t.record.Wildcard() {
+		return true
+	}
+	return (t.Kind == model.Next || t.CNAME && t.child == nil) && len(t.list()) == 0 && (t.name == nil || !t.name.State().Known)
 }
 
 // anyAddress stands for the addresses that only a question can tell. It is never

@@ -83,6 +83,15 @@ func (n *Name) start(after time.Duration) {
 	n.arm()
 }
 
+func (n *Name) forget() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if s := n.State(); !s.Known && s.Err != nil {
+		s.Err, n.ended = nil, time.Time{}
+		n.state.Store(&s)
+	}
+}
+
 func (n *Name) stop() {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -90,6 +90,16 @@ func (r *Resolver) Start() {
 	}
 }
 
+// Forget lets names that have had no answer yet be as if nobody had asked: what
+// the chain could not tell before it may now.
+func (r *Resolver) Forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, n := range r.names {
+		n.forget()
+	}
+}
+
 // Stop ends all names added so far: it cancels what is in flight, and no change
 // is reported that has not begun to be. Their states stay. It does not wait,
 // and may be called from Changed.
