@@ -49,8 +49,8 @@ func (r *record) dependsOnClient() bool {
 // resolver wants its client to stay unknown.
 func (c *client) Prefix() netip.Prefix {
 	if subnet := subnetOf(c.r); subnet != nil && subnet.SourceNetmask > 0 {
-		if addr, ok := netip.AddrFromSlice(subnet.Address); ok {
-			if p, err := addr.Unmap().Prefix(int(subnet.SourceNetmask)); err == nil {
+		if addr, ok := addressOf(subnet); ok {
+			if p, err := addr.Prefix(int(subnet.SourceNetmask)); err == nil {
 				return p
 			}
 		}
@@ -81,36 +81,4 @@ func (c *client) value(label string) string {
 		return f()
 	}
 	return ""
-}
-
-// subnetOf returns the EDNS Client Subnet of a message, or nil.
-func subnetOf(m *dns.Msg) *dns.EDNS0_SUBNET {
-	opt := m.IsEdns0()
-	if opt == nil {
-		return nil
-	}
-	for _, o := range opt.Option {
-		if subnet, ok := o.(*dns.EDNS0_SUBNET); ok {
-			return subnet
-		}
-	}
-	return nil
-}
-
-// scoped adds to m, the reply to r, for how much of the client's network it is
-// good: bits is the length that the answer depended on, 0 for none. A resolver
-// that asked with SOURCE 0 gets SCOPE 0 (RFC 7871, 7.2.1).
-func scoped(m, r *dns.Msg, bits int) *dns.Msg {
-	subnet := subnetOf(r)
-	if subnet == nil || bits == 0 {
-		return m
-	}
-	mine := *subnet
-	if mine.SourceNetmask > 0 {
-		mine.SourceScope = uint8(bits)
-	}
-	m.SetEdns0(r.IsEdns0().UDPSize(), r.IsEdns0().Do())
-	opt := m.IsEdns0()
-	opt.Option = append(opt.Option, &mine)
-	return m
 }

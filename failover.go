@@ -108,7 +108,7 @@ func (f *Failover) write(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, 
 	rec.describe(ctx, c)
 	switch {
 	case c.Kind == policy.Next:
-		return f.pass(ctx, w, r, rec)
+		return f.pass(ctx, scoping{w, r, c.Scope}, r, rec)
 	case c.Kind == policy.Closed:
 		return closed(w, r, rec.Fail.Rcode)
 	case c.Kind == policy.NoData && a.unresolved && !rec.answersAtAll():

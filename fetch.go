@@ -24,7 +24,7 @@ func (f *Failover) fetch(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, 
 	}
 	target := c.Picks[i].Target
 	if target.Kind == model.Next {
-		return f.pass(ctx, capped{w, ttl}, r, rec)
+		return f.pass(ctx, capped{scoping{w, r, c.Scope}, ttl}, r, rec)
 	}
 	has, err := resolve.Lookup(ctx, foreground{f, w, rec}, f.fallback, target.Name, r.Question[0].Qtype)
 	if err != nil {
