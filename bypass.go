@@ -11,8 +11,9 @@ import (
 // withoutBypass returns m without the addresses that other records bring along
 // and that would bypass failover: the ipv4hint and ipv6hint of a record's own
 // HTTPS and SVCB records (RFC 9460, 7.3), and address records of our names in
-// the additional section. Where next is a target, only those that are unhealthy. A signed reply stays as it is, as changes would break
-// the signature. m itself is not touched: it may be a cache's.
+// the additional section. Where next is a target, only those that are unhealthy.
+// A signed reply stays as it is, as changes would break the signature. m itself
+// is not touched: it may be a cache's.
 func (p *passing) withoutBypass(m *dns.Msg) *dns.Msg {
 	hints := p.record != nil && slices.ContainsFunc(m.Answer, p.record.bypassedBy)
 	extra := slices.ContainsFunc(m.Extra, p.handler.bypassedBy)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/coredns-failover/failover/plugin/model"
 	"github.com/coredns-failover/failover/plugin/policy"
@@ -83,8 +84,23 @@ func ours(r *dns.Msg) bool {
 	return r.Opcode == dns.OpcodeQuery && len(r.Question) == 1 && r.Question[0].Qclass == dns.ClassINET
 }
 
-// answer writes what the record answers now.
-func (f *Failover) answer(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, rec *record, family policy.Family) (int, error) {
+// query is a question that a record answers. What is chosen for it goes beside
+// it: in the same value it would go to the heap with it.
+type query struct {
+	w      dns.ResponseWriter
+	r      *dns.Msg
+	answer *answer
+}
+
+// ttl is that of a reply with what was chosen.
+func (q query) ttl(c policy.Choice) time.Duration {
+	return q.answer.record.ttl(q.answer.family, c.Tier)
+}
+
+// answer answers a question with what the record has now.
+func (f *Failover) answer(
+	ctx context.Context, w dns.ResponseWriter, r *dns.Msg, rec *record, family policy.Family,
+) (int, error) {
 	if rec.aliased && rec.leadsBack(ctx) {
 		rec.looped.Do(func() { logLoop(rec) })
 		return dns.RcodeServerFailure, nil
@@ -94,50 +110,55 @@ func (f *Failover) answer(ctx context.Context, w dns.ResponseWriter, r *dns.Msg,
 		rec.resolve(ctx)
 		a = rec.answers[family].Load()
 	}
+	q := query{w, r, a}
 	if a.asksNext && isAddress(r.Question[0].Qtype) {
-		return f.answerNext(ctx, w, r, a)
+		return f.answerNext(ctx, q)
 	}
-	var picks [16]policy.Pick
-	return f.write(ctx, w, r, a, a.Choose(rec.client(ctx, w, r), picks[:0]))
+	var picks [mostPicks]policy.Pick
+	return f.write(ctx, q, a.Choose(rec.client(ctx, w, r), picks[:0]))
 }
 
-// write writes what was chosen of an answer.
-func (f *Failover) write(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, a *answer, c policy.Choice) (int, error) {
-	rec := a.record
-	rec.served[c.Tier].Add(1)
-	rec.describe(ctx, c)
+// mostPicks is how many addresses are answered without an allocation for them.
+const mostPicks = 16
+
+// write writes what was chosen.
+func (f *Failover) write(ctx context.Context, q query, c policy.Choice) (int, error) {
+	rec := q.answer.record
+	rec.count(ctx, c)
 	switch {
 	case c.Kind == policy.Next:
-		return f.pass(ctx, scoping{w, r, c.Scope}, r, rec)
+		return f.pass(ctx, scoping{q.w, q.r, c.Scope}, q.r, rec)
 	case c.Kind == policy.Closed:
-		return closed(w, r, rec.Fail.Rcode)
-	case c.Kind == policy.NoData && a.unresolved && !rec.answersAtAll():
+		return closed(q.w, q.r, rec.Fail.Rcode)
+	case c.Kind == policy.NoData && q.answer.unresolved && !rec.answersAtAll():
 		return dns.RcodeServerFailure, nil // nobody knows whether there is data
 	case c.Kind == policy.NoData:
-		return f.noData(ctx, w, r, rec, c)
+		return f.noData(ctx, q, c)
 	default:
-		return f.data(ctx, w, r, a, c)
+		return f.data(ctx, q, c)
 	}
 }
 
 // data writes the data of the chosen targets.
-func (f *Failover) data(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, a *answer, c policy.Choice) (int, error) {
-	first, qtype := c.Picks[0].Target, r.Question[0].Qtype
-	ttl := a.record.ttl(a.family, c.Tier)
-	if a.record.aliased {
-		c.Picks = once(c.Picks)
+func (f *Failover) data(ctx context.Context, q query, c policy.Choice) (int, error) {
+	qtype := q.r.Question[0].Qtype
+	if c.Picks[0].Target.CNAME {
+		return f.cname(ctx, q, c)
 	}
-	switch {
-	case first.CNAME:
-		return f.answerCNAME(ctx, w, r, a.record, c, ttl)
-	case !isAddress(qtype):
-		return f.fetch(ctx, w, r, a.record, c, ttl)
-	case a.family == policy.Any:
-		if c.Picks = ofType(c.Picks, qtype); len(c.Picks) == 0 {
-			return f.noData(ctx, w, r, a.record, c)
-		}
+	if !isAddress(qtype) {
+		return f.fetch(ctx, q, c)
 	}
-	return dns.RcodeSuccess, w.WriteMsg(scoped(message(r, c.Picks, ttl), r, c.Scope))
+	picks := c.Picks
+	if q.answer.record.aliased {
+		picks = once(picks)
+	}
+	if q.answer.family == policy.Any {
+		picks = ofType(picks, qtype)
+	}
+	if len(picks) == 0 {
+		return f.noData(ctx, q, c)
+	}
+	return dns.RcodeSuccess, q.w.WriteMsg(scoped(message(q.r, picks, q.ttl(c)), q.r, c.Scope))
 }
 
 // once leaves out addresses that two targets stand for: a set of records has

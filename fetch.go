@@ -17,55 +17,62 @@ import (
 
 // fetch answers with what the chosen target has of a type that is none of
 // addresses. That is asked for now, and given under the record's own name.
-func (f *Failover) fetch(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, rec *record, c policy.Choice, ttl time.Duration) (int, error) {
-	i := slices.IndexFunc(c.Picks, func(p policy.Pick) bool { return p.Target.Kind != model.Address })
+func (f *Failover) fetch(ctx context.Context, q query, c policy.Choice) (int, error) {
+	rec, picks, question := q.answer.record, c.Picks, q.r.Question[0]
+	i := slices.IndexFunc(picks, func(p policy.Pick) bool { return p.Target.Kind != model.Address })
 	if i < 0 {
-		return f.noData(ctx, w, r, rec, c)
+		return f.noData(ctx, q, c)
 	}
-	target := c.Picks[i].Target
-	if target.Kind == model.Next {
-		return f.pass(ctx, capped{scoping{w, r, c.Scope}, ttl}, r, rec)
+	if isNext(picks[i]) {
+		return f.pass(ctx, capped{scoping{q.w, q.r, c.Scope}, q.ttl(c)}, q.r, rec)
 	}
-	has, err := resolve.Lookup(ctx, foreground{f, w, rec}, f.fallback, target.Name, r.Question[0].Qtype)
+	has, err := resolve.Lookup(ctx, foreground{f, q.w, rec}, f.fallback, picks[i].Target.Name, question.Qtype)
 	if err != nil {
 		return dns.RcodeServerFailure, nil //nolint:nilerr // no answer is not a fault of this server
 	}
 	if len(has.RRs) == 0 {
-		return f.noData(ctx, w, r, rec, c)
+		return f.noData(ctx, q, c)
 	}
-	m := newReply(r)
+	m := newReply(q.r)
 	for _, rr := range has.RRs {
 		mine := dns.Copy(rr)
-		mine.Header().Name = r.Question[0].Name
-		mine.Header().Ttl = uint32(min(ttl, has.TTL) / time.Second)
-		dropHints(mine, unpicked(c.Picks))
+		mine.Header().Name = question.Name
+		mine.Header().Ttl = uint32(min(q.ttl(c), has.TTL) / time.Second)
+		dropHints(mine, unpicked(picks))
 		m.Answer = append(m.Answer, mine)
 	}
-	return dns.RcodeSuccess, w.WriteMsg(scoped(m, r, c.Scope))
+	return dns.RcodeSuccess, q.w.WriteMsg(scoped(m, q.r, c.Scope))
 }
 
 // unpicked returns which hints would bypass failover: all but picked addresses.
+// It keeps addresses of its own, since it would take the picks to the heap.
 func unpicked(picks []policy.Pick) func(net.IP) bool {
+	var addrs []netip.Addr
+	for _, p := range picks {
+		addrs = append(addrs, p.Addr)
+	}
 	return func(hint net.IP) bool {
 		addr, _ := netip.AddrFromSlice(hint)
-		return !slices.ContainsFunc(picks, func(p policy.Pick) bool { return p.Addr == addr.Unmap() })
+		return !slices.Contains(addrs, addr.Unmap())
 	}
 }
 
-// answerCNAME answers with a CNAME to the chosen target, and with what that has
+// cname answers with a CNAME to the chosen target, and with what that has
 // behind it. A server that does not know what is behind leaves it to whoever
 // asks (RFC 1034, 4.3.2).
-func (f *Failover) answerCNAME(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, rec *record, c policy.Choice, ttl time.Duration) (int, error) {
-	q, name := r.Question[0], c.Picks[0].Target.Name
-	m := newReply(r)
+func (f *Failover) cname(ctx context.Context, q query, c policy.Choice) (int, error) {
+	question, name := q.r.Question[0], c.Picks[0].Target.Name
+	m := newReply(q.r)
 	m.Answer = []dns.RR{&dns.CNAME{
-		Hdr:    dns.RR_Header{Name: q.Name, Rrtype: dns.TypeCNAME, Class: q.Qclass, Ttl: uint32(ttl / time.Second)},
+		Hdr: dns.RR_Header{
+			Name: question.Name, Rrtype: dns.TypeCNAME, Class: question.Qclass, Ttl: uint32(q.ttl(c) / time.Second),
+		},
 		Target: name,
 	}}
-	if q.Qtype != dns.TypeCNAME {
-		f.addBehind(ctx, w, m, rec, name)
+	if question.Qtype != dns.TypeCNAME {
+		f.addBehind(ctx, q.w, m, q.answer.record, name)
 	}
-	return m.Rcode, w.WriteMsg(scoped(m, r, c.Scope))
+	return m.Rcode, q.w.WriteMsg(scoped(m, q.r, c.Scope))
 }
 
 // addBehind adds to m what name has of the type asked for. Where that does not

@@ -70,9 +70,9 @@ func FuzzNextReplies(f *testing.F) {
 			f.Fatal(err)
 		}
 		for which := range 8 {
-			f.Add(wire, uint8(which), uint16(dns.TypeA), which%2 == 0)
-			f.Add(wire, uint8(which), uint16(dns.TypeHTTPS), which%2 == 0)
-			f.Add(wire, uint8(which), uint16(dns.TypeMX), false)
+			f.Add(wire, uint8(which), dns.TypeA, which%2 == 0)
+			f.Add(wire, uint8(which), dns.TypeHTTPS, which%2 == 0)
+			f.Add(wire, uint8(which), dns.TypeMX, false)
 		}
 	}
 	names := []string{"www.example.org.", "App.zone.example.org.", "mixed.example.org.", "cname.example.org.", "types.example.org."}

@@ -26,27 +26,27 @@ import (
 //
 // Where no candidate is left, the other tiers answer, and where those have none
 // either, what the next plugins said.
-func (f *Failover) answerNext(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, a *answer) (int, error) {
-	c := &capture{ResponseWriter: w}
-	rcode, err := plugin.NextOrFailure(f.Name(), f.Next, ctx, c, r)
+func (f *Failover) answerNext(ctx context.Context, q query) (int, error) {
+	c := &capture{ResponseWriter: q.w}
+	rcode, err := plugin.NextOrFailure(f.Name(), f.Next, ctx, c, q.r)
 	theirs := nextReply{Msg: c.msg, rcode: rcode, err: err}
-	addrs := theirs.addrs(r.Question[0].Qtype)
-	if a.record.Wildcard() && len(addrs) == 0 && !theirs.failed() || a.bySignature(theirs, r) {
-		return theirs.write(w)
+	rec, question := q.answer.record, q.r.Question[0]
+	addrs := theirs.addrs(question.Qtype)
+	if rec.Wildcard() && len(addrs) == 0 && !theirs.failed() || rec.bySignature(theirs, q.r) {
+		return theirs.write(q.w)
 	}
-	var picks [16]policy.Pick
-	d := a.decideWith(f.learn(a.record.next, r.Question[0], addrs), r.Question[0].Qtype)
-	choice := d.Choose(a.record.client(ctx, w, r), picks[:0])
+	d := q.answer.decideWith(f.learn(rec.next, question, addrs), question.Qtype)
+	var picks [mostPicks]policy.Pick
+	choice := d.Choose(rec.client(ctx, q.w, q.r), picks[:0])
 	if choice.Kind == policy.NoData && choice.Tier == 0 && theirs.failed() {
-		return theirs.write(w)
+		return theirs.write(q.w)
 	}
 	if choice.Kind != policy.Answer || !slices.ContainsFunc(choice.Picks, isNext) {
-		return f.write(ctx, w, r, a, choice)
+		return f.write(ctx, q, choice)
 	}
-	a.record.served[choice.Tier].Add(1)
-	a.record.describe(ctx, choice)
-	m := theirs.filtered(choice.Picks, a.record.ttl(a.family, choice.Tier))
-	return dns.RcodeSuccess, w.WriteMsg(scoped(m, r, choice.Scope))
+	rec.count(ctx, choice)
+	m := theirs.filtered(choice.Picks, q.ttl(choice))
+	return dns.RcodeSuccess, q.w.WriteMsg(scoped(m, q.r, choice.Scope))
 }
 
 func isNext(p policy.Pick) bool { return p.Target.Kind == model.Next }
@@ -71,12 +71,12 @@ func (n nextReply) failed() bool { return n.Msg == nil || n.Rcode == dns.RcodeSe
 
 // bySignature reports whether the reply comes signed, to somebody who wants to
 // see the signatures: then to change it would be to break it.
-func (a *answer) bySignature(n nextReply, r *dns.Msg) bool {
-	opt := r.IsEdns0()
+func (r *record) bySignature(n nextReply, q *dns.Msg) bool {
+	opt := q.IsEdns0()
 	if n.Msg == nil || opt == nil || !opt.Do() || !slices.ContainsFunc(n.Answer, signature) {
 		return false
 	}
-	a.record.signed.Do(func() { logSigned(a.record) })
+	r.signed.Do(func() { logSigned(r) })
 	return true
 }
 
@@ -134,7 +134,8 @@ func (n nextReply) filtered(picks []policy.Pick, ttl time.Duration) *dns.Msg {
 	most := uint32(ttl / time.Second)
 	unpicked := func(rr dns.RR) bool {
 		addr := addrOf(rr)
-		return addr.IsValid() && !slices.ContainsFunc(picks, func(p policy.Pick) bool { return isNext(p) && p.Addr == addr })
+		mine := func(p policy.Pick) bool { return isNext(p) && p.Addr == addr }
+		return addr.IsValid() && !slices.ContainsFunc(picks, mine)
 	}
 	changes := func(rr dns.RR) bool { return unpicked(rr) || addrOf(rr).IsValid() && rr.Header().Ttl > most }
 	others := slices.DeleteFunc(slices.Clone(picks), isNext)

@@ -14,11 +14,10 @@ import (
 
 // noData answers that the record's name exists, but not with the type asked
 // for: NOERROR with an SOA in the authority section (RFC 2308, 2.2).
-func (f *Failover) noData(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, rec *record, c policy.Choice) (int, error) {
-	m := newReply(r)
-	ttl := rec.ttl(rec.familyOf(r.Question[0].Qtype), c.Tier)
-	m.Ns = []dns.RR{withTTL(f.soa(ctx, w, r, rec), ttl)}
-	return dns.RcodeSuccess, w.WriteMsg(scoped(m, r, c.Scope))
+func (f *Failover) noData(ctx context.Context, q query, c policy.Choice) (int, error) {
+	m := newReply(q.r)
+	m.Ns = []dns.RR{withTTL(f.soa(ctx, q.w, q.r, q.answer.record), q.ttl(c))}
+	return dns.RcodeSuccess, q.w.WriteMsg(scoped(m, q.r, c.Scope))
 }
 
 // noDataLike is the same where the next plugins denied the name, with the SOA

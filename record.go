@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"sync"
@@ -190,6 +191,12 @@ func (r *record) view(f policy.Family, eligible func(*address) bool) *policy.Rec
 func measured(a *address) bool { return a.verdict().Eligible() }
 
 func assumed(*address) bool { return true }
+
+// count counts what a question was answered with, and tells it to other plugins.
+func (r *record) count(ctx context.Context, c policy.Choice) {
+	r.served[c.Tier].Add(1)
+	r.describe(ctx, c)
+}
 
 // answersAtAll reports whether a tier answers in any family.
 func (r *record) answersAtAll() bool {

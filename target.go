@@ -107,7 +107,10 @@ func (t *target) onlyAsked() bool {
 	if t.Kind == model.Next && t.record.Wildcard() {
 		return true
 	}
-	return (t.Kind == model.Next || t.CNAME && t.child == nil) && len(t.list()) == 0 && (t.name == nil || !t.name.State().Known)
+	if t.Kind != model.Next && (!t.CNAME || t.child != nil) {
+		return false
+	}
+	return len(t.list()) == 0 && (t.name == nil || !t.name.State().Known)
 }
 
 // anyAddress stands for the addresses that only a question can tell. It is never

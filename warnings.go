@@ -23,8 +23,8 @@ func (f *Failover) knowsRegions() error {
 func (r *record) warnings() []string {
 	var warnings []string
 	if r.Policy == model.Clients && !slices.ContainsFunc(r.targets(), forEverybody) {
-		warnings = append(warnings, fmt.Sprintf(`record %s: no target has "clients *", so clients that match none get no data`,
-			display(r.Name)))
+		warnings = append(warnings, fmt.Sprintf(
+			`record %s: no target has "clients *", so clients that match none get no data`, display(r.Name)))
 	}
 	for _, t := range r.targets() {
 		if t.onlyResolves() {

@@ -192,8 +192,10 @@ func TestNextVanishes(t *testing.T) {
 		lines, with, without string
 	}{
 		"hosts": {"hosts {$DATA} {\nreload 1s\nttl 1\nfallthrough\n}\n", "192.0.2.7 www.example.org\n", "192.0.2.8 other.example.org\n"},
-		"file": {"file {$DATA} {\nreload 1s\n}\n", fmt.Sprintf(zoneHead, 1) + "www IN A 192.0.2.7\n",
-			fmt.Sprintf(zoneHead, 2) + "www IN TXT text\n"},
+		"file": {
+			"file {$DATA} {\nreload 1s\n}\n", fmt.Sprintf(zoneHead, 1) + "www IN A 192.0.2.7\n",
+			fmt.Sprintf(zoneHead, 2) + "www IN TXT text\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

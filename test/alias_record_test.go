@@ -3,6 +3,7 @@ package test_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,10 +70,8 @@ func neverAnswer(t testing.TB, s *server, name string, allowed []string, done fu
 	t.Helper()
 	await(t, func() string {
 		got := s.ask(t, name, dns.TypeA)
-		for _, one := range allowed {
-			if got == one {
-				return done()
-			}
+		if slices.Contains(allowed, got) {
+			return done()
 		}
 		t.Fatalf("%s is answered with %s, want one of %q", name, got, allowed)
 		return ""

@@ -2,7 +2,6 @@ package corefile
 
 import (
 	"fmt"
-
 	"net/netip"
 	"slices"
 	"strings"

@@ -41,33 +41,39 @@ func (a Answer) after(reply *dns.Msg, qtype uint16) (Answer, bool, error) {
 		return a, false, unfit
 	}
 	next, err := a.chase(reply.Answer, qtype)
-	if err != nil {
-		return a, false, err
-	}
-	if unfit != nil {
-		return next.past(a, unfit)
-	}
-	next.Rcode = reply.Rcode
-	soa, referred := authority(reply.Ns, next.Name)
 	switch {
-	case len(next.RRs) > 0:
-		if reply.Rcode != dns.RcodeSuccess {
-			return a, false, errData
-		}
-		return next, true, nil
-	case soa != nil:
-		next.TTL = min(next.TTL, ttl(soa), seconds(soa.Minttl))
-		return next, true, nil
-	case reply.Rcode == dns.RcodeNameError:
-	case len(next.CNAMEs) > len(a.CNAMEs):
-		return next, false, nil
-	case referred && !reply.Authoritative:
-		return a, false, errReferral
-	case len(reply.Answer) > 0:
-		return a, false, errUnfit
+	case err != nil:
+		return a, false, err
+	case unfit != nil:
+		return next.past(a, unfit)
+	default:
+		return next.end(a, reply)
 	}
-	next.TTL = min(next.TTL, negativeTTL)
-	return next, true, nil
+}
+
+// end reports whether reply, which has led from one answer to a, is the end.
+func (a Answer) end(from Answer, reply *dns.Msg) (Answer, bool, error) {
+	a.Rcode = reply.Rcode
+	soa, referred := authority(reply.Ns, a.Name)
+	switch {
+	case len(a.RRs) > 0:
+		if reply.Rcode != dns.RcodeSuccess {
+			return from, false, errData
+		}
+		return a, true, nil
+	case soa != nil:
+		a.TTL = min(a.TTL, ttl(soa), seconds(soa.Minttl))
+		return a, true, nil
+	case reply.Rcode == dns.RcodeNameError:
+	case len(a.CNAMEs) > len(from.CNAMEs):
+		return a, false, nil
+	case referred && !reply.Authoritative:
+		return from, false, errReferral
+	case len(reply.Answer) > 0:
+		return from, false, errUnfit
+	}
+	a.TTL = min(a.TTL, negativeTTL)
+	return a, true, nil
 }
 
 // fits says why reply cannot answer the question for name, or nil. What is
