@@ -49,7 +49,7 @@ func (f *Failover) link() {
 			}
 			r.aliased = true
 			child, _ := f.names.find(t.Name)
-			if child == nil || child.next != nil && child.Wildcard() {
+			if child == nil || child.next != nil && child.Wildcard() || child.addressless || t.nameOnly() {
 				continue
 			}
 			t.child = child
@@ -78,7 +78,7 @@ func (r *record) adopt() {
 // for, or "".
 func (t *target) resolves() string {
 	switch {
-	case t.Kind == model.Alias && t.child == nil:
+	case t.Kind == model.Alias && t.child == nil && !t.nameOnly():
 		return t.Name
 	case t.Kind == model.Next && !t.record.Wildcard():
 		return t.record.Name

@@ -2,6 +2,7 @@ package failover
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"strings"
 	"sync"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
+	"github.com/coredns/coredns/plugin/pkg/dnstest"
+	"github.com/coredns/coredns/plugin/test"
 
 	"github.com/miekg/dns"
 )
@@ -278,6 +281,53 @@ func TestOtherTypesOfNextAreGoodForTheTTLOfTheRecord(t *testing.T) {
 	m, _, _ := ask(f, "www.example.org.", dns.TypeMX)
 	if len(m.Answer) != 1 || m.Answer[0].Header().Ttl != 7 {
 		t.Errorf("got\n%v", m)
+	}
+}
+
+// What is no address has none, more often than not.
+func TestTypesOfANameWithoutAddresses(t *testing.T) {
+	f := handlerOf(t, "failover _sip._tcp.example.org {\n primary _sip._tcp.example.net\n types SRV\n check none\n}")
+	f.Next = newZone(t, "_sip._tcp.example.net. 9 IN SRV 1 2 5060 sip.example.net.")
+	start(t, f)
+	expectAnswer(t, f, "_sip._tcp.example.org.", dns.TypeSRV, "NOERROR 1 2 5060 sip.example.net.")
+	expectAnswer(t, f, "_sip._tcp.example.org.", dns.TypeA, "NOERROR SOA example.org. 30/30")
+}
+
+// There is nothing beside a CNAME, and it is good for the client for whom what
+// is behind it was chosen.
+func TestTypesAndClientsBehindACNAME(t *testing.T) {
+	f := handlerOf(t, `failover www.example.org {
+		primary eu.example.org {
+			cname
+		}
+		secondary 127.0.2.9
+		check none
+	}
+	failover eu.example.org {
+		policy clients
+		primary 127.0.2.1 {
+			clients 10.1.0.0/16
+		}
+		primary 127.0.2.2 {
+			clients *
+		}
+		check tcp 80
+	}`)
+	f.Next = newZone(t, "www.example.org. 9 IN MX 1 mail.", "eu.example.org. 9 IN MX 2 mail.")
+	expectAnswer(t, f, "www.example.org.", dns.TypeMX, "NOERROR eu.example.org. 2 mail.")
+	q := new(dns.Msg).SetQuestion("www.example.org.", dns.TypeA).SetEdns0(1232, false)
+	q.IsEdns0().Option = append(q.IsEdns0().Option, &dns.EDNS0_SUBNET{
+		Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: 24, Address: net.IPv4(10, 1, 2, 0),
+	})
+	w := dnstest.NewRecorder(&test.ResponseWriter{})
+	if _, err := f.ServeDNS(context.Background(), w, q); err != nil {
+		t.Fatal(err)
+	}
+	if got := summary(w.Msg, 0, nil); got != "NOERROR eu.example.org. 127.0.2.1" {
+		t.Errorf("got %s", got)
+	}
+	if subnet := subnetOf(w.Msg); subnet == nil || subnet.SourceScope != 16 {
+		t.Errorf("good for %v", subnet)
 	}
 }
 

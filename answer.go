@@ -29,8 +29,9 @@ type answer struct {
 	// guessed is whether that holds for any target, so that what is decided now
 	// says nothing.
 	guessed bool
-	// asksNext is whether only the next plugins can tell what is answered.
-	asksNext bool
+	// hopeful is the decision if next has an eligible address. Where it picks
+	// that, only the next plugins can tell what is answered. Unset without next.
+	hopeful policy.Decision
 }
 
 // decide makes the answer of now, and returns when that must be done again
@@ -54,8 +55,20 @@ func (a *answer) decide(now time.Time) time.Time {
 		a.guessed = a.guessed || unknown
 		a.unresolved = a.unresolved || unknown && t.mustResolve()
 	}
-	a.asksNext = r.next != nil && a.reaches(r.next)
+	if r.next != nil {
+		a.hopeful = r.hopeful(view).Decide(f)
+	}
 	return again
+}
+
+// hopeful changes a view so that next has an eligible address.
+func (r *record) hopeful(view *policy.Record) *policy.Record {
+	for i := range view.Tiers[r.next.tier-1] {
+		if t := &view.Tiers[r.next.tier-1][i]; t.Kind == model.Next {
+			t.Addresses = anyAddress
+		}
+	}
+	return view
 }
 
 // hold settles which tier is held in family f, and returns when that must be

@@ -27,19 +27,13 @@ type background struct {
 	alias   *alias
 }
 
-// Ask implements resolve.Asker. What does not fit into a packet is asked for
-// once more as over TCP, so that *forward* does so too.
+// Ask implements resolve.Asker.
 func (b background) Ask(ctx context.Context, q *dns.Msg) (*dns.Msg, error) {
 	var records []*record
 	for _, t := range b.alias.targets {
 		records = append(records, t.record)
 	}
-	ctx = through(b.alias.handler.withServer(ctx), b.alias, records...)
-	reply, err := askHandler(ctx, b.handler, nobody{overUDP}, q.Copy())
-	if err == nil && reply.Truncated {
-		return askHandler(ctx, b.handler, nobody{overTCP}, q)
-	}
-	return reply, err
+	return replyOf(askHandler(through(b.alias.handler.withServer(ctx), b.alias, records...), b.handler, nobody{}, q))
 }
 
 // meetServer remembers the server from the first query that it passes on: without
@@ -65,32 +59,55 @@ func (f *Failover) withServer(ctx context.Context) context.Context {
 	return ctx
 }
 
-// foreground asks a handler for what a query needs. It implements
-// resolve.Asker.
+// foreground asks the handler for what a query needs, on behalf of its client.
+// It implements resolve.Asker.
 type foreground struct {
-	handler plugin.Handler
-	w       dns.ResponseWriter
-	record  *record
+	handler *Failover
+	query   query
+	scope   int // the longest that a reply was good for
 }
 
 // Ask implements resolve.Asker.
-func (f foreground) Ask(ctx context.Context, q *dns.Msg) (*dns.Msg, error) {
-	return askHandler(through(ctx, nil, f.record), f.handler, f.w, q)
+func (f *foreground) Ask(ctx context.Context, q *dns.Msg) (*dns.Msg, error) {
+	if subnet := subnetOf(f.query.r); subnet != nil {
+		opt := q.IsEdns0()
+		opt.Option = append(opt.Option, subnet)
+	}
+	reply, err := replyOf(askHandler(through(ctx, nil, f.query.answer.record), f.handler, f.query.w, q))
+	if err != nil {
+		return nil, err
+	}
+	if subnet := subnetOf(reply); subnet != nil {
+		f.scope = max(f.scope, int(subnet.SourceScope))
+	}
+	return reply, nil
 }
 
-// askHandler returns what a handler answers, as a server would write it.
-func askHandler(ctx context.Context, h plugin.Handler, w dns.ResponseWriter, q *dns.Msg) (*dns.Msg, error) {
+// askHandler asks a handler, for the client of w. What does not fit into a packet is
+// asked for once more as over TCP, so that *forward* does so too.
+func askHandler(ctx context.Context, h plugin.Handler, w dns.ResponseWriter, q *dns.Msg) (*dns.Msg, int, error) {
 	c := &capture{ResponseWriter: w}
 	rcode, err := h.ServeDNS(ctx, c, q)
+	if c.msg != nil && c.msg.Truncated {
+		again := &capture{ResponseWriter: overTCP{w}}
+		if rcode, err := h.ServeDNS(ctx, again, q); again.msg != nil && !again.msg.Truncated {
+			return again.msg, rcode, err
+		}
+	}
+	return c.msg, rcode, err
+}
+
+// replyOf returns what was replied, as a server would write it.
+func replyOf(m *dns.Msg, rcode int, err error) (*dns.Msg, error) {
 	switch {
-	case c.msg != nil:
-		return c.msg, nil
+	case m != nil:
+		return m, nil
 	case err != nil:
 		return nil, err
 	case plugin.ClientWrite(rcode):
 		return nil, errors.New("no reply")
 	default:
-		return new(dns.Msg).SetRcode(q, rcode), nil
+		return nil, errors.New(dns.RcodeToString[rcode])
 	}
 }
 
@@ -116,18 +133,25 @@ func (c *capture) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// overTCP is the writer of a client that may be over UDP, as if it were not.
+type overTCP struct{ dns.ResponseWriter }
+
+// RemoteAddr implements dns.ResponseWriter.
+func (o overTCP) RemoteAddr() net.Addr {
+	if addr, ok := o.ResponseWriter.RemoteAddr().(*net.UDPAddr); ok {
+		return &net.TCPAddr{IP: addr.IP, Port: addr.Port, Zone: addr.Zone}
+	}
+	return o.ResponseWriter.RemoteAddr()
+}
+
 // nobody is the writer of a question that no client asked: it comes from this
 // machine.
-type nobody struct{ addr net.Addr }
+type nobody struct{}
 
-var (
-	overUDP = &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}
-	overTCP = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
-)
+var here = &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}
 
-func (n nobody) LocalAddr() net.Addr       { return n.addr }
-func (n nobody) RemoteAddr() net.Addr      { return n.addr }
-func (n nobody) Network() string           { return n.addr.Network() }
+func (nobody) LocalAddr() net.Addr         { return here }
+func (nobody) RemoteAddr() net.Addr        { return here }
 func (nobody) WriteMsg(*dns.Msg) error     { return nil }
 func (nobody) Write(b []byte) (int, error) { return len(b), nil }
 func (nobody) Close() error                { return nil }

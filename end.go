@@ -17,7 +17,7 @@ type end struct{ *Failover }
 // ServeDNS implements plugin.Handler.
 func (e end) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	if ours(r) && !transfer(r) {
-		if rec, exists := e.names.find(r.Question[0].Name); exists && !rec.inFrontOfNext() {
+		if rec, exists := e.names.find(r.Question[0].Name); exists && !rec.nextTells(r.Question[0].Qtype) {
 			return dns.RcodeSuccess, w.WriteMsg(e.noDataLike(r, rec, nil))
 		}
 	}

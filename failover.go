@@ -111,11 +111,16 @@ func (f *Failover) answer(
 		a = rec.answers[family].Load()
 	}
 	q := query{w, r, a}
-	if a.asksNext && isAddress(r.Question[0].Qtype) {
-		return f.answerNext(ctx, q)
-	}
 	var picks [mostPicks]policy.Pick
-	return f.write(ctx, q, a.Choose(rec.client(ctx, w, r), picks[:0]))
+	who := rec.client(ctx, w, r)
+	if rec.next == nil || !isAddress(r.Question[0].Qtype) {
+		return f.write(ctx, q, a.Choose(who, picks[:0]))
+	}
+	c := a.hopeful.Choose(who, picks[:0])
+	if slices.ContainsFunc(c.Picks, isNext) {
+		return f.answerNext(ctx, q, c)
+	}
+	return f.write(ctx, q, c)
 }
 
 // mostPicks is how many addresses are answered without an allocation for them.
@@ -127,7 +132,7 @@ func (f *Failover) write(ctx context.Context, q query, c policy.Choice) (int, er
 	rec.count(ctx, c)
 	switch {
 	case c.Kind == policy.Next:
-		return f.pass(ctx, scoping{q.w, q.r, c.Scope}, q.r, rec)
+		return f.passOn(ctx, q, c)
 	case c.Kind == policy.Closed:
 		return closed(q.w, q.r, rec.Fail.Rcode)
 	case c.Kind == policy.NoData && q.answer.unresolved && !rec.answersAtAll():
@@ -141,15 +146,17 @@ func (f *Failover) write(ctx context.Context, q query, c policy.Choice) (int, er
 
 // data writes the data of the chosen targets.
 func (f *Failover) data(ctx context.Context, q query, c policy.Choice) (int, error) {
-	qtype := q.r.Question[0].Qtype
-	if c.Picks[0].Target.CNAME {
+	rec, qtype := q.answer.record, q.r.Question[0].Qtype
+	switch {
+	case c.Picks[0].Target.CNAME:
 		return f.cname(ctx, q, c)
-	}
-	if !isAddress(qtype) {
+	case !slices.Contains(rec.Types, qtype) && qtype != dns.TypeCNAME:
+		return f.pass(ctx, q.w, q.r, rec) // it was here for the sake of a CNAME
+	case !isAddress(qtype):
 		return f.fetch(ctx, q, c)
 	}
 	picks := c.Picks
-	if q.answer.record.aliased {
+	if rec.aliased {
 		picks = once(picks)
 	}
 	if q.answer.family == policy.Any {
@@ -158,7 +165,7 @@ func (f *Failover) data(ctx context.Context, q query, c policy.Choice) (int, err
 	if len(picks) == 0 {
 		return f.noData(ctx, q, c)
 	}
-	return dns.RcodeSuccess, q.w.WriteMsg(scoped(message(q.r, picks, q.ttl(c)), q.r, c.Scope))
+	return dns.RcodeSuccess, q.w.WriteMsg(q.scoped(message(q.r, picks, q.ttl(c)), c.Scope))
 }
 
 // once leaves out addresses that two targets stand for: a set of records has

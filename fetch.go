@@ -18,15 +18,16 @@ import (
 // fetch answers with what the chosen target has of a type that is none of
 // addresses. That is asked for now, and given under the record's own name.
 func (f *Failover) fetch(ctx context.Context, q query, c policy.Choice) (int, error) {
-	rec, picks, question := q.answer.record, c.Picks, q.r.Question[0]
+	picks, question := c.Picks, q.r.Question[0]
 	i := slices.IndexFunc(picks, func(p policy.Pick) bool { return p.Target.Kind != model.Address })
 	if i < 0 {
 		return f.noData(ctx, q, c)
 	}
 	if isNext(picks[i]) {
-		return f.pass(ctx, capped{scoping{q.w, q.r, c.Scope}, q.ttl(c)}, q.r, rec)
+		return f.passOn(ctx, q, c)
 	}
-	has, err := resolve.Lookup(ctx, foreground{f, q.w, rec}, f.fallback, picks[i].Target.Name, question.Qtype)
+	asker := &foreground{handler: f, query: q}
+	has, err := resolve.Lookup(ctx, asker, f.fallback, picks[i].Target.Name, question.Qtype)
 	if err != nil {
 		return dns.RcodeServerFailure, nil //nolint:nilerr // no answer is not a fault of this server
 	}
@@ -41,7 +42,7 @@ func (f *Failover) fetch(ctx context.Context, q query, c policy.Choice) (int, er
 		dropHints(mine, unpicked(picks))
 		m.Answer = append(m.Answer, mine)
 	}
-	return dns.RcodeSuccess, q.w.WriteMsg(scoped(m, q.r, c.Scope))
+	return dns.RcodeSuccess, q.w.WriteMsg(q.scoped(m, max(c.Scope, asker.scope)))
 }
 
 // unpicked returns which hints would bypass failover: all but picked addresses.
@@ -69,49 +70,46 @@ func (f *Failover) cname(ctx context.Context, q query, c policy.Choice) (int, er
 		},
 		Target: name,
 	}}
+	scope := c.Scope
 	if question.Qtype != dns.TypeCNAME {
-		f.addBehind(ctx, q.w, m, q.answer.record, name)
+		scope = max(scope, f.addBehind(ctx, q, m, name))
 	}
-	return m.Rcode, q.w.WriteMsg(scoped(m, q.r, c.Scope))
+	return m.Rcode, q.w.WriteMsg(q.scoped(m, scope))
 }
 
-// addBehind adds to m what name has of the type asked for. Where that does not
-// exist, so says the whole reply (RFC 6604).
-func (f *Failover) addBehind(ctx context.Context, w dns.ResponseWriter, m *dns.Msg, rec *record, name string) {
-	q := new(dns.Msg).SetQuestion(strings.ToLower(name), m.Question[0].Qtype)
-	behind, err := foreground{f, w, rec}.Ask(ctx, q)
+// addBehind adds to m what name has of the type asked for, and returns how much
+// of the client's network that is good for. Where the name does not exist, so
+// says the whole reply (RFC 6604).
+func (f *Failover) addBehind(ctx context.Context, q query, m *dns.Msg, name string) int {
+	asker := &foreground{handler: f, query: q}
+	behind, err := asker.Ask(ctx, q.behind(name))
 	if (err != nil || !answers(behind)) && f.fallback != nil {
-		behind, err = f.fallback.Ask(ctx, q)
+		behind, err = f.fallback.Ask(ctx, q.behind(name))
 	}
 	if err != nil || !answers(behind) {
-		return
+		return 0
 	}
-	m.Rcode = behind.Rcode
+	m.Rcode, m.Truncated = behind.Rcode, behind.Truncated
 	m.Answer = append(m.Answer, behind.Answer...)
 	m.Ns = behind.Ns
+	return asker.scope
 }
+
+// behind returns the question for what is behind a CNAME to name: that of the
+// client, who may want signatures.
+func (q query) behind(name string) *dns.Msg {
+	m := new(dns.Msg).SetQuestion(strings.ToLower(name), q.r.Question[0].Qtype)
+	m.CheckingDisabled = q.r.CheckingDisabled
+	opt := q.r.IsEdns0()
+	return m.SetEdns0(udpSize, opt != nil && opt.Do())
+}
+
+// udpSize is the largest reply that we ask for over UDP: no fragments on common
+// networks (DNS flag day 2020).
+const udpSize = 1232
 
 // answers reports whether a reply is an answer: that there is something, or
 // that there is nothing.
 func answers(m *dns.Msg) bool {
 	return m.Rcode == dns.RcodeSuccess || m.Rcode == dns.RcodeNameError
-}
-
-// capped is a writer of replies whose answers are good for at most ttl.
-type capped struct {
-	dns.ResponseWriter
-	ttl time.Duration
-}
-
-// WriteMsg implements dns.ResponseWriter. m itself is not touched: it may be a
-// cache's.
-func (c capped) WriteMsg(m *dns.Msg) error {
-	most := uint32(c.ttl / time.Second)
-	if slices.ContainsFunc(m.Answer, func(rr dns.RR) bool { return rr.Header().Ttl > most }) {
-		m = m.Copy()
-		for _, rr := range m.Answer {
-			rr.Header().Ttl = min(rr.Header().Ttl, most)
-		}
-	}
-	return c.ResponseWriter.WriteMsg(m)
 }

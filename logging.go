@@ -60,7 +60,7 @@ func subject(owners []owner) string {
 func (a *address) String() string {
 	s := a.target.String()
 	if a.target.Kind != model.Address {
-		s += " (" + a.Addr.String() + ")"
+		s += " (" + strings.TrimSpace(a.Addr.String()+" "+a.host) + ")"
 	}
 	return s
 }
@@ -115,11 +115,11 @@ func logAlias(targets []*target, c resolve.Change) {
 	case resolve.Answered:
 		log.Infof("%s: resolves again", line)
 	case resolve.Emptied:
-		log.Warningf("%s: has no address any more, was %s", line, listed(c.From.Addrs))
+		log.Warningf("%s: has no address, was %s", line, listed(c.From.Addrs))
 	case resolve.Silent:
 		log.Warningf("%s: no answer, it stays %s for now: %v", line, listed(c.To.Addrs), c.To.Err)
 	case resolve.Expired:
-		log.Warningf("%s: there has been no answer for too long, it has no address any more, was %s: %v",
+		log.Warningf("%s: there has been no answer for too long, it has no address, was %s: %v",
 			line, listed(c.From.Addrs), c.To.Err)
 	}
 }

@@ -3,7 +3,9 @@ package failover
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/coredns-failover/failover/plugin/verdict"
@@ -105,15 +107,161 @@ func TestUnhealthyAddressesAreTakenOutOfTheReply(t *testing.T) {
 	}
 }
 
+// What was known of the other family says nothing while nobody answers.
+func TestFailureOfTheNextPluginsIsOneOfBothFamilies(t *testing.T) {
+	f := handlerOf(t, strings.Replace(nexts4, "127.0.2.2", "127.0.2.2 ::2", 1))
+	stand(f, "next", "127.0.1.1", "::1")
+	for _, next := range []plugin.Handler{
+		silent, nextSays(dns.RcodeServerFailure), nextSays(dns.RcodeRefused), nextSays(dns.RcodeNameError),
+	} {
+		f.Next = next
+		expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.2.2")
+		expectAnswer(t, f, "www.example.org.", dns.TypeAAAA, "NOERROR ::2")
+	}
+	f.Next = nextSays(dns.RcodeSuccess, "www.example.org. 9 IN A 127.0.1.1")
+	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.1.1")
+}
+
+// A resolver keeps a CNAME for as long as it may, and asks nothing meanwhile.
+func TestCNAMEsOfNextAreGoodForTheTTLOfTheRecord(t *testing.T) {
+	f := handlerOf(t, nexts4)
+	f.Next = nextSays(dns.RcodeSuccess, "www.example.org. 3600 IN CNAME c.example.org.", "c.example.org. 3600 IN A 127.0.1.1")
+	m, _, _ := ask(f, "www.example.org.", dns.TypeA)
+	if cname, a := m.Answer[0].Header().Ttl, m.Answer[1].Header().Ttl; cname != 30 || a != 30 {
+		t.Errorf("TTLs %d, %d", cname, a)
+	}
+}
+
+// One choice is for all types, but next has a reply for each.
+func TestNextBesideCNAME(t *testing.T) {
+	f := handlerOf(t, `failover www.example.org {
+		primary next
+		secondary lb.example.net {
+			cname
+		}
+		probe 127.0.0.0/8
+		check tcp 80
+	}`)
+	stand(f, "next", "127.0.1.1", "::1")
+	stand(f, "lb.example.net", "127.0.2.7")
+	f.records[0].next.find(netip.MustParseAddr("127.0.1.1")).checks[0] = fixed(verdict.Unhealthy)
+	f.records[0].update()
+	f.Next = newZone(t, "www.example.org. 9 IN A 127.0.1.1", "www.example.org. 9 IN AAAA ::1", "lb.example.net. 9 IN A 127.0.2.7")
+	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR SOA example.org. 30/30")
+	expectAnswer(t, f, "www.example.org.", dns.TypeAAAA, "NOERROR ::1")
+	f.Next = silent
+	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR lb.example.net.")
+}
+
+// Next is asked only where it is chosen.
+func TestNextBehindAHealthyPrimary(t *testing.T) {
+	for _, more := range []string{"trickle 1%", "policy clients"} {
+		f := handlerOf(t, `failover *.zone.example.org {
+			primary 127.0.2.1 {
+				clients *
+			}
+			secondary next {
+				clients 10.0.0.0/8
+			}
+			probe 127.0.0.0/8
+			check tcp 80
+			`+more+`
+		}`)
+		z := newZone(t)
+		f.Next = z
+		for range 100 {
+			expectAnswer(t, f, "a.zone.example.org.", dns.TypeA, "NOERROR 127.0.2.1")
+		}
+		if n := z.times("a.zone.example.org. A"); n > 20 {
+			t.Errorf("%s: asked %d times", more, n)
+		}
+	}
+}
+
+// Trickle is the same share where the tier that it goes to is next.
+func TestTrickleToNext(t *testing.T) {
+	f := handlerOf(t, "failover www.example.org {\n primary 127.0.2.1\n secondary next\n probe 127.0.0.0/8\n check tcp 80\n trickle 50%\n}")
+	f.Next = newZone(t, "www.example.org. 9 IN A 127.0.1.1")
+	n := 0
+	for range 1000 {
+		if summary(ask(f, "www.example.org.", dns.TypeA)) == "NOERROR 127.0.1.1" {
+			n++
+		}
+	}
+	if n < 350 || n > 650 { // 500 +- 9 standard deviations
+		t.Errorf("%d of 1000 went to next, want half", n)
+	}
+}
+
+// truncating is a next plugin whose answer does not fit into a packet.
+type truncating struct{ plugin.Handler }
+
+func (tr truncating) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	if _, tcp := w.RemoteAddr().(*net.TCPAddr); tcp {
+		return tr.Handler.ServeDNS(ctx, w, r)
+	}
+	m := new(dns.Msg).SetReply(r)
+	m.Truncated = true
+	return dns.RcodeSuccess, w.WriteMsg(m)
+}
+
+func TestTruncatedRepliesAreAskedForAgain(t *testing.T) {
+	f := handlerOf(t, nexts4+"\nfailover txt.example.org {\n primary lb.example.net\n types A TXT\n check tcp 80\n}")
+	stand(f, "lb.example.net", "127.0.2.7")
+	f.Next = truncating{newZone(t, "www.example.org. 9 IN A 127.0.1.1", `lb.example.net. 9 IN TXT "long"`)}
+	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.1.1")
+	expectAnswer(t, f, "txt.example.org.", dns.TypeTXT, `NOERROR "long"`)
+}
+
+// A reply may have addresses of names that nobody asked for.
+func TestAddressesOfOthersAreNotLearned(t *testing.T) {
+	f := handlerOf(t, nexts4)
+	f.Next = nextSays(dns.RcodeSuccess, "victim.example.org. 9 IN A 127.0.1.66")
+	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.2.2")
+	if n := len(f.learned.all(nil)); n != 0 {
+		t.Errorf("%d learned", n)
+	}
+}
+
+// Where an address is the primary the name exists, whatever next says.
+func TestWildcardWithNextAsSecondary(t *testing.T) {
+	f := handlerOf(t, `failover *.zone.example.org {
+		primary 127.0.2.1
+		secondary next
+		tier 3 127.0.2.3
+		probe 127.0.0.0/8
+		check tcp 80
+	}`)
+	f.set(verdict.Unhealthy, "127.0.2.1")
+	for _, next := range []plugin.Handler{nextSays(dns.RcodeNameError), silent, end{f}} {
+		f.Next = next
+		expectAnswer(t, f, "a.zone.example.org.", dns.TypeA, "NOERROR 127.0.2.3")
+	}
+}
+
+// What stands in for the record must not hide its recovery.
+func TestFailNextIsGoodForTheTTLOfTheRecord(t *testing.T) {
+	f := handlerOf(t, strings.Replace(pair, "check", "ttl 7s\n\tfail next\n\tcheck", 1))
+	f.set(verdict.Unhealthy, "192.0.2.1", "192.0.2.2")
+	f.Next = nextSays(dns.RcodeSuccess, "www.example.org. 7200 IN A 203.0.113.9")
+	m, _, _ := ask(f, "www.example.org.", dns.TypeA)
+	if ttl := m.Answer[0].Header().Ttl; ttl != 7 {
+		t.Errorf("TTL %d", ttl)
+	}
+	f.Next = nextSays(dns.RcodeSuccess, "example.org. 3600 IN SOA ns. me. 1 2 3 4 3600")
+	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR SOA example.org. 7/7")
+}
+
 // A tier may have targets besides next: they are one set of records.
 func TestNextBesideAddresses(t *testing.T) {
-	f := handlerOf(t, "failover www.example.org {\n primary next 127.0.2.1\n probe 127.0.0.0/8\n check tcp 80\n}")
+	f := handlerOf(t, "failover www.example.org {\n primary next 127.0.2.1 127.0.1.1\n probe 127.0.0.0/8\n check tcp 80\n}")
 	f.Next = nextSays(dns.RcodeSuccess, "www.example.org. 9 IN CNAME c.example.org.", "c.example.org. 8 IN A 127.0.1.1")
 	m, _, _ := ask(f, "www.example.org.", dns.TypeA)
 	if len(m.Answer) != 3 || m.Answer[2].String() != "c.example.org.\t8\tIN\tA\t127.0.2.1" {
 		t.Errorf("got\n%v", m)
 	}
 	f.judge(map[string]verdict.Verdict{"127.0.1.1": verdict.Unhealthy})
+	f.set(verdict.Unhealthy, "127.0.1.1")
 	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.2.1")
 }
 
@@ -198,7 +346,7 @@ func TestLearnedAddressesAreForgotten(t *testing.T) {
 // A check of a wildcard that names no host is made by the name asked for.
 func TestChecksOfAWildcardGoByTheNameAskedFor(t *testing.T) {
 	f := handlerOf(t, "failover *.example.org {\n primary next\n probe 127.0.0.0/8\n check https {\n disabled\n }\n check https\n}")
-	f.Next = nextSays(dns.RcodeSuccess, "a.example.org. 9 IN A 127.0.1.1")
+	f.Next = newZone(t, "a.example.org. 9 IN A 127.0.1.1", "b.example.org. 9 IN A 127.0.1.1")
 	ask(f, "A.example.org.", dns.TypeA)
 	ask(f, "b.example.org.", dns.TypeA)
 	learned := f.learned.all(nil)

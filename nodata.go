@@ -17,7 +17,7 @@ import (
 func (f *Failover) noData(ctx context.Context, q query, c policy.Choice) (int, error) {
 	m := newReply(q.r)
 	m.Ns = []dns.RR{withTTL(f.soa(ctx, q.w, q.r, q.answer.record), q.ttl(c))}
-	return dns.RcodeSuccess, q.w.WriteMsg(scoped(m, q.r, c.Scope))
+	return dns.RcodeSuccess, q.w.WriteMsg(q.scoped(m, c.Scope))
 }
 
 // noDataLike is the same where the next plugins denied the name, with the SOA
@@ -26,7 +26,7 @@ func (f *Failover) noDataLike(r *dns.Msg, rec *record, denial *dns.Msg) *dns.Msg
 	m := newReply(r)
 	ttl, name := defaultTTL, strings.ToLower(r.Question[0].Name)
 	if rec != nil {
-		ttl, name = rec.TTL.Max, rec.Name
+		ttl, name = rec.ttl(rec.familyOf(r.Question[0].Qtype), 0), rec.Name
 	}
 	soa := f.ownSOA(name)
 	if denial != nil {

@@ -3,6 +3,8 @@ package failover
 import (
 	"context"
 
+	"github.com/coredns-failover/failover/plugin/policy"
+
 	"github.com/coredns/coredns/plugin"
 
 	"github.com/miekg/dns"
@@ -28,10 +30,22 @@ func (f *Failover) pass(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, r
 	return dns.RcodeSuccess, w.WriteMsg(f.noDataLike(r, rec, p.denied))
 }
 
+// passOn leaves a question that the record answers to the next plugins.
+func (f *Failover) passOn(ctx context.Context, q query, c policy.Choice) (int, error) {
+	w := passed{q.w, q, c.Scope, q.ttl(c)}
+	return f.pass(ctx, w, q.r, q.answer.record)
+}
+
 // inFrontOfNext reports whether the record, which may be nil, is a wildcard
 // whose primary is next.
 func (r *record) inFrontOfNext() bool {
 	return r != nil && r.next != nil && r.next.tier == 1 && r.Wildcard()
+}
+
+// nextTells reports whether only the next plugins can tell what a name has of a
+// type: silence must then stay that, for the next tier to answer.
+func (r *record) nextTells(qtype uint16) bool {
+	return r.inFrontOfNext() || r != nil && r.next != nil && r.Wildcard() && isAddress(qtype)
 }
 
 // transfer reports whether r asks for a zone and not for a name.

@@ -25,7 +25,10 @@ type record struct {
 	tiers    [][]*target
 	families []policy.Family // of the questions that it answers
 	cname    bool            // a target is answered with a CNAME
-	next     *target         // the one that stands for the next plugins, or nil
+	// addressless is whether no type that it answers is one of addresses: then
+	// its targets need none either.
+	addressless bool
+	next        *target // the one that stands for the next plugins, or nil
 
 	// Read-only after New.
 	handler    *Failover
@@ -53,6 +56,7 @@ type record struct {
 
 func newRecord(m *model.Record) *record {
 	r := &record{Record: m, rules: policy.NewRules(m), decided: make([]bool, len(m.Tiers))}
+	r.addressless = !slices.ContainsFunc(m.Types, isAddress)
 	r.served = append(r.served, new(atomic.Uint64))
 	for i, tier := range m.Tiers {
 		r.served = append(r.served, new(atomic.Uint64))
@@ -98,10 +102,18 @@ func (r *record) familyOf(qtype uint16) policy.Family {
 }
 
 // answering returns the family that questions of type qtype belong to, and
-// whether the record answers them.
+// whether the record answers them. There is nothing beside a CNAME (RFC 1034,
+// 3.6.2), so a record that may have one answers all types but those that speak
+// of zones and signatures.
 func (r *record) answering(qtype uint16) (policy.Family, bool) {
-	ok := slices.Contains(r.Types, qtype) || r.cname && qtype == dns.TypeCNAME
+	ok := slices.Contains(r.Types, qtype) || r.cname && !slices.Contains(ofZones, qtype)
 	return r.familyOf(qtype), ok
+}
+
+// ofZones are the types that are left to the plugins that have the zone.
+var ofZones = []uint16{
+	dns.TypeSOA, dns.TypeNS, dns.TypeDS, dns.TypeDNSKEY, dns.TypeCDS, dns.TypeCDNSKEY,
+	dns.TypeRRSIG, dns.TypeNSEC, dns.TypeNSEC3, dns.TypeANY, dns.TypeAXFR, dns.TypeIXFR,
 }
 
 // targets returns those of all tiers.
@@ -231,10 +243,7 @@ func (r *record) viewFrom(f policy.Family, eligible func(*address) bool) *policy
 }
 
 // answersWith reports whether the record answers the type that addr is of.
-func (r *record) answersWith(addr netip.Addr) bool {
-	_, ok := r.answering(typeOf(addr))
-	return ok
-}
+func (r *record) answersWith(addr netip.Addr) bool { return slices.Contains(r.Types, typeOf(addr)) }
 
 // typeOf returns the type of the records that hold addr.
 func typeOf(addr netip.Addr) uint16 {

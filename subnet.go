@@ -3,6 +3,7 @@ package failover
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/miekg/dns"
 )
@@ -30,17 +31,18 @@ func addressOf(subnet *dns.EDNS0_SUBNET) (netip.Addr, bool) {
 	return netip.AddrFromSlice(subnet.Address.To16())
 }
 
-// scoped returns m, the reply to r, with how much of the client's network it is
-// good for: bits is the length that the answer depended on, 0 for none. A
-// resolver that asked with SOURCE 0 gets SCOPE 0 (RFC 7871, 7.2.1). m itself is
-// not touched, and what else its OPT says is kept.
-func scoped(m, r *dns.Msg, bits int) *dns.Msg {
-	asked := subnetOf(r)
-	if asked == nil || bits == 0 {
+// scoped returns m, a reply, with how much of the client's network it is good
+// for: bits is the length that it depended on. Where nothing depended on the
+// client it is good for all, which is only said by records whose answers may
+// (RFC 7871, 7.2.1). A resolver that asked with SOURCE 0 gets SCOPE 0. m itself
+// is not touched, and what else its OPT says is kept.
+func (q query) scoped(m *dns.Msg, bits int) *dns.Msg {
+	asked := subnetOf(q.r)
+	if asked == nil || bits == 0 && !q.answer.record.asksClient {
 		return m
 	}
 	mine := *asked
-	if mine.SourceNetmask > 0 {
+	if mine.SourceScope = 0; mine.SourceNetmask > 0 && bits > 0 {
 		mine.SourceScope = scopeOf(asked, bits)
 	}
 	if theirs := subnetOf(m); theirs != nil {
@@ -70,13 +72,33 @@ func isSubnet(o dns.EDNS0) bool { return o.Option() == dns.EDNS0SUBNET }
 
 func isOPT(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeOPT }
 
-// scoping is a writer of replies that an answer led to which depended on who
-// asks.
-type scoping struct {
+// passed is a writer of what the next plugins reply in place of the record: good
+// for the client that they were asked for, and for the record's TTL, or a
+// recovery would be noticed late.
+type passed struct {
 	dns.ResponseWriter
-	r    *dns.Msg
-	bits int
+	query query
+	scope int
+	ttl   time.Duration
 }
 
 // WriteMsg implements dns.ResponseWriter.
-func (s scoping) WriteMsg(m *dns.Msg) error { return s.ResponseWriter.WriteMsg(scoped(m, s.r, s.bits)) }
+func (p passed) WriteMsg(m *dns.Msg) error {
+	m = p.query.scoped(capped(m, uint32(p.ttl/time.Second)), p.scope)
+	return p.ResponseWriter.WriteMsg(m)
+}
+
+// capped returns m with no TTL above most: neither of the answer, nor of its
+// absence (RFC 2308, 5). m itself is not touched: it may be a cache's.
+func capped(m *dns.Msg, most uint32) *dns.Msg {
+	capped := m.Copy()
+	for _, rr := range capped.Answer {
+		rr.Header().Ttl = min(rr.Header().Ttl, most)
+	}
+	for i, rr := range capped.Ns {
+		if soa, ok := rr.(*dns.SOA); ok {
+			capped.Ns[i] = withTTL(soa, time.Duration(min(most, soa.Minttl))*time.Second)
+		}
+	}
+	return capped
+}

@@ -53,8 +53,11 @@ type address struct {
 func newTarget(r *record, tier int, m *model.Target) *target {
 	t := &target{Target: m, record: r, tier: tier, transitions: new([3]atomic.Uint64)}
 	var addresses []*address
-	if m.Kind == model.Address {
+	switch {
+	case m.Kind == model.Address:
 		addresses = append(addresses, newAddress(t, m.Addr, ""))
+	case t.nameOnly():
+		addresses = append(addresses, newAddress(t, netip.IPv4Unspecified(), ""))
 	}
 	t.addresses.Store(&addresses)
 	return t
@@ -67,6 +70,10 @@ func newAddress(t *target, addr netip.Addr, host string) *address {
 	}
 	return a
 }
+
+// nameOnly reports whether the target is an alias for types other than those of
+// addresses: it may have none, and stands for one that is never probed.
+func (t *target) nameOnly() bool { return t.Kind == model.Alias && t.record.addressless && !t.CNAME }
 
 // list returns the addresses that the target stands for now.
 func (t *target) list() []*address { return *t.addresses.Load() }
@@ -174,10 +181,13 @@ func (t *target) mayProbe(addr netip.Addr, check *model.Check) bool {
 	if t.Kind == model.Address || check.Address != "" {
 		return true
 	}
+	if addr.IsUnspecified() {
+		return false
+	}
 	if t.record.Probe != nil {
 		return slices.ContainsFunc(t.record.Probe, func(p netip.Prefix) bool { return p.Contains(addr) })
 	}
-	return !addr.IsLoopback() && !addr.IsLinkLocalUnicast() && !addr.IsMulticast() && !addr.IsUnspecified()
+	return !addr.IsLoopback() && !addr.IsLinkLocalUnicast() && !addr.IsMulticast()
 }
 
 // stand makes the target stand for addrs from now on. Those that it has stood

@@ -7,7 +7,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// A name that is gone, be it denied or without data, has no address any more,
+// A name that is gone, be it denied or without data, has no address,
 // once it was said often enough; it is unhealthy then, and comes back by itself.
 func TestAliasWithoutData(t *testing.T) {
 	t.Parallel()
@@ -22,7 +22,7 @@ func TestAliasWithoutData(t *testing.T) {
 
 			origin.has(t, without)
 			neverAnswer(t, s, "www.example.org", []string{sites[0].ip, sites[1].ip}, func() string {
-				if len(s.log.find("has no address any more")) == 0 {
+				if len(s.log.find("has no address")) == 0 {
 					return "the name still has an address"
 				}
 				return ""
@@ -34,7 +34,7 @@ func TestAliasWithoutData(t *testing.T) {
 			origin.has(t, aliasA("web", sites[1].ip))
 			awaitAnswer(t, s, "www.example.org", dns.TypeA, sites[1].ip)
 			s.log.mustMatchOnce(t,
-				"tier 1, target web.example.org: has no address any more, was "+sites[1].ip)
+				"tier 1, target web.example.org: has no address, was "+sites[1].ip)
 			s.log.mustLog(t, 2, "target web.example.org: "+sites[1].ip+", was nothing") // at the start, and now
 		})
 	}
@@ -63,7 +63,7 @@ func TestAliasWithoutDataOnce(t *testing.T) {
 		}
 		return ""
 	})
-	s.log.mustLog(t, 0, "has no address any more")
+	s.log.mustLog(t, 0, "has no address")
 }
 
 // No answer is none about the name: it keeps its addresses for stale, and loses
@@ -95,7 +95,7 @@ func TestAliasWithoutAnswer(t *testing.T) {
 			origin.set(func() { origin.rcode, origin.mute = 0, false })
 			awaitAnswer(t, s, "www.example.org", dns.TypeA, sites[1].ip)
 			s.log.mustLog(t, 1, silent)
-			s.log.mustLog(t, 1, "target web.example.org: there has been no answer for too long, it has no address any more")
+			s.log.mustLog(t, 1, "target web.example.org: there has been no answer for too long, it has no address")
 			s.log.mustLog(t, 1, "target web.example.org: resolves again")
 		})
 	}
