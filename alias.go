@@ -1,11 +1,9 @@
 package failover
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/coredns-failover/failover/plugin/model"
 	"github.com/coredns-failover/failover/plugin/resolve"
@@ -16,6 +14,7 @@ import (
 type alias struct {
 	handler *Failover
 	targets []*target
+	records []*record // of the targets
 	// reached is the record that the last look-up came through, or nil.
 	reached atomic.Pointer[record]
 }
@@ -32,47 +31,7 @@ const (
 	resolvingAtOnce = 64
 	// defaultThreshold is for targets without checks.
 	defaultThreshold = 3
-	// patienceAtFirst is how long a question waits for the first resolution of
-	// what it is answered with.
-	patienceAtFirst = 2 * time.Second
 )
-
-// link makes targets that are aliases of the server block's own records stand
-// for those. A wildcard in front of the next plugins has something else for each
-// name: that must be asked for.
-func (f *Failover) link() {
-	for _, r := range f.records {
-		r.handler = f
-		for _, t := range r.targets() {
-			if t.Kind != model.Alias {
-				continue
-			}
-			r.aliased = true
-			child, _ := f.names.find(t.Name)
-			if child == nil || child.next != nil && child.Wildcard() || child.addressless || t.nameOnly() {
-				continue
-			}
-			t.child = child
-			child.parents = append(child.parents, r)
-		}
-	}
-	for _, r := range f.records {
-		r.adopt()
-		r.asksClient = r.dependsOnClient()
-	}
-}
-
-// adopt lets the targets of the records above r stand for what r does now.
-func (r *record) adopt() {
-	for _, parent := range r.parents {
-		for _, t := range parent.targets() {
-			if t.child == r {
-				t.stand(r.addrs())
-			}
-		}
-		parent.adopt()
-	}
-}
 
 // resolves returns the name that must be resolved for what the target stands
 // for, or "".
@@ -88,10 +47,10 @@ func (t *target) resolves() string {
 }
 
 // prepareResolving makes ready what keeps the names resolved that the handler's
-// targets stand for. It goes on where before, the targets in the places of the
-// handler's, have come to. It begins once all other plugins have started.
-func (f *Failover) prepareResolving(before func(*target) *target) {
-	process := f.claims.configuration.settings()
+// targets stand for. They stand for what the configuration before knows of them,
+// which may be nil, whatever its targets were. Look-ups begin once all other
+// plugins have started.
+func (f *Failover) prepareResolving(process model.Process, before *configuration) {
 	if len(process.Resolver) > 0 {
 		f.fallback = resolve.Servers(process.Resolver)
 	}
@@ -110,9 +69,35 @@ func (f *Failover) prepareResolving(before func(*target) *target) {
 			}
 		}
 	}
+	known := before.resolved(f)
 	for key, a := range aliases {
-		a.add(key, before(a.targets[0]))
+		a.add(key, known[key.nameOf()])
 	}
+}
+
+// nameOf is the key without what does not matter to the answer.
+func (k aliasKey) nameOf() aliasKey { return aliasKey{name: k.name, next: k.next} }
+
+// resolved returns what a configuration, which may be nil, knows of names that
+// are resolved by the handler in the place of f.
+func (c *configuration) resolved(f *Failover) map[aliasKey]resolve.State {
+	known := make(map[aliasKey]resolve.State)
+	if c == nil {
+		return known
+	}
+	for _, old := range c.handlers {
+		if old.server() != f.server() || old.config.ViewName != f.config.ViewName {
+			continue
+		}
+		for _, r := range old.records {
+			for _, t := range r.targets() {
+				if t.name != nil {
+					known[aliasKey{name: t.resolves(), next: t.Kind == model.Next}] = t.name.State()
+				}
+			}
+		}
+	}
+	return known
 }
 
 // threshold is how many answers without data in a row take the target's
@@ -124,35 +109,35 @@ func (t *target) threshold() int {
 	return t.Checks[0].Threshold.Fall
 }
 
-func (a *alias) add(key aliasKey, before *target) {
-	spec := resolve.Spec{Name: key.name, Threshold: key.threshold, Changed: a.changed}
-	if before != nil && before.name != nil {
-		spec.From = before.name.State()
-	}
-	ask := background{handler: a.handler, alias: a}
+func (a *alias) add(key aliasKey, from resolve.State) {
+	asker := background{handler: a.handler, alias: a}
 	if key.next {
-		ask.handler = next{a.handler}
+		asker.handler = next{a.handler}
 	}
-	spec.Chain = ask
-	name := a.handler.resolver.Add(spec)
+	name := a.handler.resolver.Add(resolve.Spec{
+		Name: key.name, Chain: asker, Threshold: key.threshold, From: from, Changed: a.changed,
+	})
 	for _, t := range a.targets {
 		t.alias, t.name = a, name
+		if from.Known {
+			t.stand(from.Addrs)
+		}
+		if !slices.Contains(a.records, t.record) {
+			a.records = append(a.records, t.record)
+		}
 	}
 }
 
 // changed makes the alias's targets stand for what the name has now.
 func (a *alias) changed(c resolve.Change) {
-	var records []*record
 	for _, t := range a.targets {
 		t.stand(c.To.Addrs)
-		t.record.adopt()
-		records = append(records, t.record)
 	}
+	adopt(a.records...)
 	if a.handler.newest() {
 		logAlias(a.targets, c)
 	}
-	slices.SortFunc(records, func(x, y *record) int { return cmp.Compare(x.Name, y.Name) })
-	healthcheck.update(slices.Compact(records)...)
+	healthcheck.update(a.records...)
 }
 
 // resolve waits until every alias is resolved that the record's targets stand
@@ -162,7 +147,7 @@ func (r *record) resolve(ctx context.Context) {
 	if v := viaOf(ctx); v != nil && v.alias != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, patienceAtFirst)
+	ctx, cancel := context.WithTimeout(ctx, patienceInAll)
 	defer cancel()
 	for _, t := range r.targets() {
 		if t.mustResolve() {

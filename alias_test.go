@@ -28,7 +28,7 @@ func start(t testing.TB, f *Failover) {
 	if err := c.claim(nil); err != nil {
 		t.Fatal(err)
 	}
-	f.start(nil)
+	f.start()
 	f.resolver.Start()
 	t.Cleanup(func() {
 		c.stop()
@@ -181,6 +181,20 @@ func TestAliasesThatLeadBack(t *testing.T) {
 	}
 }
 
+// Only what leads back now is a loop.
+func TestALoopThatIsNoneAnyMore(t *testing.T) {
+	f := handlerOf(t, "failover www.example.org {\n primary x.example.net\n check http\n}\n"+
+		"failover api.example.org {\n primary y.example.net\n check http\n}")
+	z := newZone(t, "x.example.net. 1 IN CNAME api.example.org.", "y.example.net. 1 IN A 127.0.2.1")
+	f.Next = z
+	start(t, f)
+	awaitSummary(t, f, "www.example.org.", "NOERROR 127.0.2.1")
+	z.set(t, 0, "x.example.net. 1 IN A 127.0.2.7", "y.example.net. 1 IN A 127.0.2.1")
+	awaitSummary(t, f, "www.example.org.", "NOERROR 127.0.2.7")
+	z.set(t, 0, "x.example.net. 1 IN A 127.0.2.7", "y.example.net. 1 IN CNAME www.example.org.")
+	awaitSummary(t, f, "api.example.org.", "NOERROR 127.0.2.7")
+}
+
 func TestCNAME(t *testing.T) {
 	f := handlerOf(t, `failover www.example.org {
 		primary lb.example.net {
@@ -257,7 +271,7 @@ func TestChecksOfARecordAsTarget(t *testing.T) {
 	eu := f.records[0].targets()[0]
 	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.2.1")
 	eu.list()[0].checks[0] = fixed(verdict.Unhealthy)
-	f.records[0].update()
+	update(f.records[0])
 	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.2.2")
 	f.set(verdict.Unhealthy, "127.0.2.2")
 	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.2.9")
@@ -271,7 +285,7 @@ func TestHintsOfAnAliasGoByHealth(t *testing.T) {
 	f.Next = newZone(t, "lb.example.net. 300 IN HTTPS 1 . alpn=h2 ipv4hint=127.0.2.1,127.0.2.2 ipv6hint=::1 mandatory=ipv6hint")
 	stand(f, "lb.example.net", "127.0.2.1", "127.0.2.2")
 	f.records[0].targets()[0].find(netip.MustParseAddr("127.0.2.1")).checks[0] = fixed(verdict.Unhealthy)
-	f.records[0].update()
+	update(f.records[0])
 	expectAnswer(t, f, "www.example.org.", dns.TypeHTTPS, `NOERROR 1 . alpn="h2" ipv4hint="127.0.2.2"`)
 }
 

@@ -97,7 +97,7 @@ func (r *record) tiersOf(view *policy.Record, f policy.Family) []verdict.Tier {
 // is in the active tier or in a better one, or there is no eligible tier, or
 // questions differ in the tier that they get.
 func (a *answer) reaches(t *target) bool {
-	if a.record.Policy == model.Clients || a.record.Trickle > 0 {
+	if a.record.asksClient || a.record.Trickle > 0 {
 		return true
 	}
 	return a.Tier == 0 || a.State > policy.FailedOver || t.tier <= a.Tier
@@ -106,11 +106,12 @@ func (a *answer) reaches(t *target) bool {
 func newAnswer(r *record, f policy.Family) *answer { return &answer{record: r, family: f} }
 
 // ttl returns that of answers from a tier of the record, which may be none (0):
-// the record's, or the target's own where that is shorter.
-func (r *record) ttl(f policy.Family, tier int) time.Duration {
+// the record's, or the target's own where that is shorter. Learned addresses are
+// those that only the question could tell.
+func (r *record) ttl(f policy.Family, tier int, learned ...*address) time.Duration {
 	ttl := r.TTL.Max
 	if r.TTL.Min < r.TTL.Max {
-		ttl = min(ttl, max(r.TTL.Min, r.horizon(f, tier).Truncate(time.Second)))
+		ttl = min(ttl, max(r.TTL.Min, r.horizon(f, tier, learned).Truncate(time.Second)))
 	}
 	if tier == 0 || !r.aliased {
 		return ttl
@@ -128,7 +129,7 @@ const forever = time.Duration(1<<63 - 1)
 func (t *target) ttl(f policy.Family) time.Duration {
 	switch {
 	case t.child != nil:
-		if a := t.child.answers[f].Load(); a != nil {
+		if a := t.child.answerIn(f); a != nil {
 			return t.child.ttl(f, a.Tier)
 		}
 		return t.child.TTL.Max

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"time"
 
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
@@ -29,11 +30,12 @@ type background struct {
 
 // Ask implements resolve.Asker.
 func (b background) Ask(ctx context.Context, q *dns.Msg) (*dns.Msg, error) {
-	var records []*record
-	for _, t := range b.alias.targets {
-		records = append(records, t.record)
+	v := &via{records: b.alias.records, alias: b.alias}
+	reply, err := replyOf(askHandler(through(b.alias.handler.withServer(ctx), v), b.handler, nobody{}, q))
+	if err == nil && !v.reached.Load() && endOf(reply.Answer, q.Question[0].Name) == q.Question[0].Name {
+		b.alias.reached.Store(nil) // else there may be more to ask, at the end of a CNAME
 	}
-	return replyOf(askHandler(through(b.alias.handler.withServer(ctx), b.alias, records...), b.handler, nobody{}, q))
+	return reply, err
 }
 
 // meetServer remembers the server from the first query that it passes on: without
@@ -67,13 +69,16 @@ type foreground struct {
 	scope   int // the longest that a reply was good for
 }
 
+// patienceInAll is how long a question waits for what others have to say.
+const patienceInAll = 2 * time.Second
+
 // Ask implements resolve.Asker.
 func (f *foreground) Ask(ctx context.Context, q *dns.Msg) (*dns.Msg, error) {
 	if subnet := subnetOf(f.query.r); subnet != nil {
 		opt := q.IsEdns0()
 		opt.Option = append(opt.Option, subnet)
 	}
-	reply, err := replyOf(askHandler(through(ctx, nil, f.query.answer.record), f.handler, f.query.w, q))
+	reply, err := replyOf(askHandler(through(ctx, &via{records: []*record{f.query.answer.record}}), f.handler, f.query.w, q))
 	if err != nil {
 		return nil, err
 	}

@@ -114,7 +114,7 @@ func BenchmarkUpdate(b *testing.B) {
 	f.set(verdict.Unhealthy, "192.0.2.1")
 	b.ReportAllocs()
 	for b.Loop() {
-		f.records[0].update()
+		update(f.records[0])
 	}
 }
 

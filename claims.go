@@ -2,13 +2,19 @@ package failover
 
 import (
 	"sync"
-	"unique"
 
 	"github.com/coredns-failover/failover/plugin/engine"
 	"github.com/coredns-failover/failover/plugin/model"
 	"github.com/coredns-failover/failover/plugin/probe"
 	"github.com/coredns-failover/failover/plugin/verdict"
 )
+
+// pace is what the settings of checks are shared by.
+type pace struct {
+	check     model.CheckType
+	schedule  model.Schedule
+	threshold model.Threshold
+}
 
 // claims makes and ends a handler's claims on its checks. A nil one belongs to a
 // handler that has not started, and does nothing.
@@ -19,7 +25,7 @@ type claims struct {
 
 	mu       sync.Mutex
 	kit      *probe.Kit
-	settings map[unique.Handle[model.Check]]*engine.Settings // shared by equal checks
+	settings map[pace]*engine.Settings
 	ended    bool
 }
 
@@ -28,7 +34,7 @@ func newClaims(c *configuration, root string) *claims {
 		configuration: c,
 		root:          root,
 		kit:           probe.NewKit(),
-		settings:      make(map[unique.Handle[model.Check]]*engine.Settings),
+		settings:      make(map[pace]*engine.Settings),
 	}
 }
 
@@ -118,9 +124,10 @@ func (cl *claims) spec(a *address, n int) (engine.Spec[owner], error) {
 	if err != nil {
 		return engine.Spec[owner]{}, err
 	}
-	key := unique.Make(a.target.Checks[n])
+	m := &a.target.Checks[n]
+	key := pace{m.Type, m.Schedule, m.Threshold}
 	if cl.settings[key] == nil {
-		cl.settings[key] = settings(a.target.Checks[n])
+		cl.settings[key] = settings(*m)
 	}
 	return engine.Spec[owner]{Prober: prober, Settings: cl.settings[key]}, nil
 }

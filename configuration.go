@@ -2,6 +2,7 @@ package failover
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -157,37 +158,34 @@ func (c *configuration) start() error {
 		}
 	}
 	before := healthcheck.newest()
-	if err := c.claim(before.records()); err != nil {
+	if err := c.claim(before); err != nil {
 		c.stop()
 		return err
 	}
 	healthcheck.begin(c)
 	healthcheck.engine.Start()
 	for _, f := range c.handlers {
-		f.start(before.records())
+		f.start()
 	}
 	return nil
 }
 
-// claim claims the checks of all records, which go on where those in their
-// places have come to.
-func (c *configuration) claim(before map[recordKey]*record) (err error) {
+// claim claims the checks of all records, which go on where those of before have
+// come to; that is nil at first.
+func (c *configuration) claim(before *configuration) (err error) {
 	if c.guard, err = c.newGuard(); err != nil {
 		return fmt.Errorf("%s: guard: %w", c.process.Place, err)
 	}
+	records, learned := before.records(), before.learned()
 	for _, f := range c.handlers {
 		for _, r := range f.records {
-			r.inherit(before[f.keyOf(r)])
-			for _, t := range r.targets() {
-				t.inherit(before[f.keyOf(r)].targetLike(t))
-			}
+			r.inherit(records[f.keyOf(r)])
 		}
-		for _, r := range f.records {
-			r.adopt()
-		}
+		f.prepareResolving(c.settings(), before)
+		adopt(f.records...)
 		f.claims = newClaims(c, f.config.Root)
 		for _, r := range f.records {
-			if err := r.claim(before[f.keyOf(r)]); err != nil {
+			if err := r.claim(records[f.keyOf(r)], learned); err != nil {
 				return fmt.Errorf("record %s: %w", display(r.Name), err)
 			}
 		}
@@ -195,35 +193,53 @@ func (c *configuration) claim(before map[recordKey]*record) (err error) {
 	return nil
 }
 
-// claim claims the checks of the record's targets.
-func (r *record) claim(before *record) error {
+// claim claims the checks of the record's targets. before is the record in its
+// place, which may be nil, and learned what has been learned of its targets.
+func (r *record) claim(before *record, learned map[*target][]*address) error {
 	for _, t := range r.targets() {
 		old := before.targetLike(t)
-		for _, a := range t.list() {
+		t.inherit(old)
+		// The addresses are replaced and not changed, since from the first claim on
+		// a verdict may have the record decide anew.
+		var addresses []*address
+		for _, known := range t.list() {
+			a := newAddress(t, known.Addr, "")
 			if err := r.handler.claims.claim(a, old.addressLike(a.Addr)); err != nil {
 				return err
 			}
+			addresses = append(addresses, a)
 		}
+		t.addresses.Store(&addresses)
 		if t.Kind != model.Next || old == nil {
 			continue
 		}
-		if err := r.handler.learned.inherit(t, old.record.handler.learned.all(old)); err != nil {
+		if err := r.handler.learned.inherit(t, learned[old]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// start sets off what the handler does by itself. It goes on where before, the
-// records that its own replace, have come to.
-func (f *Failover) start(before map[recordKey]*record) {
+// learned returns what the handlers of a configuration, which may be nil, have
+// learned of targets.
+func (c *configuration) learned() map[*target][]*address {
+	all := make(map[*target][]*address)
+	if c != nil {
+		for _, f := range c.handlers {
+			maps.Copy(all, f.learned.byTarget())
+		}
+	}
+	return all
+}
+
+// start sets off what the handler does by itself.
+func (f *Failover) start() {
 	for _, r := range f.records {
 		for _, warning := range r.warnings() {
 			log.Warning(warning)
 		}
 	}
 	f.learned.start()
-	f.prepareResolving(func(t *target) *target { return before[f.keyOf(t.record)].targetLike(t) })
 	healthcheck.update(f.records...)
 }
 

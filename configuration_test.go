@@ -237,8 +237,8 @@ func TestReloadTellsWhatItChanges(t *testing.T) {
 	after := &configuration{generation: healthcheck.generation(), handlers: []*Failover{handlerOf(t,
 		"failover www.example.org {\n primary 127.0.0.1\n secondary 127.0.0.2\n check none\n}")}}
 	after.handlers[0].config, after.handlers[0].keys = before.handlers[0].config, before.handlers[0].keys
-	err := after.claim(before.records())
-	changes := after.handlers[0].records[0].update()
+	err := after.claim(before)
+	changes := update(after.handlers[0].records[0])
 	if err != nil || len(changes) != 1 || changes[0].from.Tier != 2 || changes[0].to.Tier != 1 {
 		t.Errorf("it changes %+v, %v", changes, err)
 	}

@@ -52,9 +52,8 @@ func New(b model.Block) *Failover {
 		f.fastest = f.fastest || r.Policy == model.Fastest
 	}
 	f.link()
-	for _, r := range f.records {
-		r.decide()
-	}
+	adopt(f.records...)
+	update(f.records...)
 	return f
 }
 
@@ -92,9 +91,10 @@ type query struct {
 	answer *answer
 }
 
-// ttl is that of a reply with what was chosen.
-func (q query) ttl(c policy.Choice) time.Duration {
-	return q.answer.record.ttl(q.answer.family, c.Tier)
+// ttl is that of a reply with what was chosen, among others of addresses that
+// were learned from the question.
+func (q query) ttl(c policy.Choice, learned ...*address) time.Duration {
+	return q.answer.record.ttl(q.answer.family, c.Tier, learned...)
 }
 
 // answer answers a question with what the record has now.

@@ -26,6 +26,8 @@ func (f *Failover) fetch(ctx context.Context, q query, c policy.Choice) (int, er
 	if isNext(picks[i]) {
 		return f.passOn(ctx, q, c)
 	}
+	ctx, cancel := context.WithTimeout(ctx, patienceInAll)
+	defer cancel()
 	asker := &foreground{handler: f, query: q}
 	has, err := resolve.Lookup(ctx, asker, f.fallback, picks[i].Target.Name, question.Qtype)
 	if err != nil {
@@ -81,6 +83,8 @@ func (f *Failover) cname(ctx context.Context, q query, c policy.Choice) (int, er
 // of the client's network that is good for. Where the name does not exist, so
 // says the whole reply (RFC 6604).
 func (f *Failover) addBehind(ctx context.Context, q query, m *dns.Msg, name string) int {
+	ctx, cancel := context.WithTimeout(ctx, patienceInAll)
+	defer cancel()
 	asker := &foreground{handler: f, query: q}
 	behind, err := asker.Ask(ctx, q.behind(name))
 	if (err != nil || !answers(behind)) && f.fallback != nil {

@@ -94,7 +94,7 @@ func FuzzNextReplies(f *testing.F) {
 		question := new(dns.Msg).SetQuestion(names[int(which)%len(names)], qtype)
 		question.SetEdns0(1232, signed)
 		mustReplyOnce(t, h, question) // what is learned counts as healthy
-		for _, a := range h.learned.all(nil) {
+		for _, a := range h.learned.all() {
 			for i := range a.checks {
 				a.checks[i] = fixed(verdict.Verdict(int(which) % 3))
 			}
@@ -113,11 +113,9 @@ func stand(f *Failover, word string, addrs ...string) {
 		for _, t := range r.targets() {
 			if t.Text == word {
 				t.stand(parsed)
-				r.adopt()
 			}
 		}
 	}
-	for _, r := range f.records {
-		r.update()
-	}
+	adopt(f.records...)
+	update(f.records...)
 }

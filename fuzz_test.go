@@ -98,7 +98,7 @@ func (f *Failover) roll(dice byte) {
 				}
 			}
 		}
-		r.update()
+		update(r)
 	}
 }
 

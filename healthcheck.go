@@ -163,11 +163,9 @@ func (h *healthchecks) beginning() time.Time {
 
 // update lets records decide anew for another reason than a verdict.
 func (h *healthchecks) update(records ...*record) {
-	for _, r := range records {
-		for _, c := range r.update() {
-			if c.record.handler.newest() {
-				logChange(c)
-			}
+	for _, c := range update(records...) {
+		if c.record.handler.newest() {
+			logChange(c)
 		}
 	}
 }
@@ -205,19 +203,13 @@ func current(owners []owner) []owner {
 // returns what has changed in the newest configuration.
 func updateAll(owners []owner) []change {
 	newest := owners[len(owners)-1].configuration
-	var changes []change
-	seen := make(map[*record]bool)
+	var records []*record
 	for _, o := range owners {
-		r := o.address.target.record
-		if seen[r] {
-			continue
-		}
-		seen[r] = true
-		if cs := r.update(); o.configuration == newest {
-			changes = append(changes, cs...)
-		}
+		records = append(records, o.address.target.record)
 	}
-	return changes
+	return slices.DeleteFunc(update(records...), func(c change) bool {
+		return c.record.handler.claims.configuration != newest
+	})
 }
 
 // generation returns a number for a new configuration.

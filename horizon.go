@@ -10,12 +10,12 @@ import (
 // horizon returns how long it takes at least until a verdict can change what the
 // record answers from a tier, which may be none (0). What is below the active
 // tier changes nothing.
-func (r *record) horizon(f policy.Family, tier int) time.Duration {
+func (r *record) horizon(f policy.Family, tier int, learned []*address) time.Duration {
 	if r.Policy == model.Fastest {
 		return 0 // every probe may change who is the fastest
 	}
 	tiers := r.tiers
-	if a := r.answers[f].Load(); tier > 0 && a != nil && a.State <= policy.FailedOver {
+	if a := r.answerIn(f); tier > 0 && a != nil && a.State <= policy.FailedOver {
 		tiers = tiers[:max(tier, a.Tier)]
 	}
 	soonest := forever
@@ -24,22 +24,31 @@ func (r *record) horizon(f policy.Family, tier int) time.Duration {
 			soonest = min(soonest, t.horizon(f))
 		}
 	}
+	for _, a := range learned {
+		soonest = min(soonest, a.horizon())
+	}
 	return soonest
 }
 
 func (t *target) horizon(f policy.Family) time.Duration {
 	soonest := forever
 	if t.child != nil {
-		soonest = t.child.horizon(f, 0)
+		soonest = t.child.horizon(f, 0, nil)
 	}
 	for _, a := range t.list() {
-		for i, c := range a.checks {
-			if t.Checks[i].Watch {
-				return 0 // the connection may break at any time
-			}
-			if h := c.Horizon(); !h.IsZero() {
-				soonest = min(soonest, time.Until(h))
-			}
+		soonest = min(soonest, a.horizon())
+	}
+	return soonest
+}
+
+func (a *address) horizon() time.Duration {
+	soonest := forever
+	for i, c := range a.checks {
+		if a.target.Checks[i].Watch {
+			return 0 // the connection may break at any time
+		}
+		if h := c.Horizon(); !h.IsZero() {
+			soonest = min(soonest, time.Until(h))
 		}
 	}
 	return soonest

@@ -6,8 +6,6 @@ import (
 
 	"github.com/coredns-failover/failover/plugin/engine"
 	"github.com/coredns-failover/failover/plugin/model"
-	"github.com/coredns-failover/failover/plugin/policy"
-	"github.com/coredns-failover/failover/plugin/verdict"
 )
 
 // A reload puts new records in the place of old ones. What they have counted
@@ -21,7 +19,7 @@ func (r *record) inherit(before *record) {
 		return
 	}
 	copy(r.served, before.served)
-	r.holds = before.held()
+	before.handOn(r)
 	for _, f := range r.families {
 		if a := before.answers[f].Load(); a != nil {
 			r.answers[f].Store(a)
@@ -29,11 +27,12 @@ func (r *record) inherit(before *record) {
 	}
 }
 
-// held returns the holds of the record, for that in its place.
-func (r *record) held() [policy.Any + 1]verdict.Hold {
+// handOn gives what the record holds to to, the one in its place.
+func (r *record) handOn(to *record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.holds
+	to.holds = r.holds
+	copy(to.decided, r.decided)
 }
 
 // targetLike returns the target of r, which may be nil, in the place of t: the
@@ -50,21 +49,11 @@ func (r *record) targetLike(t *target) *target {
 	return nil
 }
 
-// inherit takes over what before has counted, and what it stands for where that
-// has been found out; before may be nil.
+// inherit takes over what before has counted; before may be nil.
 func (t *target) inherit(before *target) {
-	if before == nil {
-		return
+	if before != nil {
+		t.transitions = before.transitions
 	}
-	t.transitions = before.transitions
-	if t.resolves() == "" || t.Kind != before.Kind {
-		return
-	}
-	var addrs []netip.Addr
-	for _, a := range before.list() {
-		addrs = append(addrs, a.Addr)
-	}
-	t.stand(addrs)
 }
 
 // addressLike returns the address of t, which may be nil, that equals addr, or

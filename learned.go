@@ -68,13 +68,20 @@ func (l *learned) add(key learnedKey) *address {
 	return a
 }
 
-// all returns what has been learned of a target, or of all where it is nil.
-func (l *learned) all(t *target) []*address {
+// all returns what has been learned.
+func (l *learned) all() []*address {
 	var all []*address
-	for key, a := range l.byKey.Range {
-		if t == nil || key.(learnedKey).target == t {
-			all = append(all, a.(*address))
-		}
+	for _, a := range l.byKey.Range {
+		all = append(all, a.(*address))
+	}
+	return all
+}
+
+// byTarget returns what has been learned of each target.
+func (l *learned) byTarget() map[*target][]*address {
+	all := make(map[*target][]*address)
+	for _, a := range l.all() {
+		all[a.target] = append(all[a.target], a)
 	}
 	return all
 }
@@ -82,7 +89,7 @@ func (l *learned) all(t *target) []*address {
 // dropOldest makes room: the hundredth part that was seen least recently goes,
 // since to look for one costs as much as for a hundred.
 func (l *learned) dropOldest() {
-	all := l.all(nil)
+	all := l.all()
 	slices.SortFunc(all, func(a, b *address) int { return cmp.Compare(a.seen.Load(), b.seen.Load()) })
 	for _, a := range all[:mostLearned/100] {
 		l.drop(a)
@@ -105,7 +112,7 @@ func (l *learned) sweep() {
 		return
 	}
 	before := time.Now().Add(-unseen).Unix()
-	for _, a := range l.all(nil) {
+	for _, a := range l.all() {
 		if a.seen.Load() < before {
 			l.drop(a)
 		}

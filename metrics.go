@@ -110,7 +110,9 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 	for one := engine.NoGuard; one <= engine.GuardBroken; one++ {
 		s.gauge(guardDesc, number(one == stats.Guard), one.String())
 	}
-	records := healthcheck.newest().records()
+	newest := healthcheck.newest()
+	records := newest.records()
+	s.learned = newest.learned()
 	// In the order that the registry wants: to sort them costs it more than all
 	// the rest.
 	for _, key := range slices.SortedFunc(maps.Keys(records), recordKey.compare) {
@@ -126,8 +128,9 @@ func (k recordKey) compare(other recordKey) int {
 
 // scrape is one reading of all metrics.
 type scrape struct {
-	ch     chan<- prometheus.Metric
-	labels []string // of the record being read
+	ch      chan<- prometheus.Metric
+	learned map[*target][]*address
+	labels  []string // of the record being read
 }
 
 func (s *scrape) gauge(d *prometheus.Desc, v float64, labels ...string) {
@@ -161,10 +164,7 @@ func (s *scrape) record(r *record) {
 func (s *scrape) target(t *target) {
 	labels := []string{strconv.Itoa(t.tier), t.Text}
 	healthy, oldest := 0, time.Duration(0)
-	addresses := t.list()
-	if t.Kind == model.Next {
-		addresses = append(slices.Clip(addresses), t.record.handler.learned.all(t)...)
-	}
+	addresses := slices.Concat(t.list(), s.learned[t])
 	for _, a := range addresses {
 		if a.verdict().Eligible() {
 			healthy++

@@ -5,16 +5,12 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/coredns-failover/failover/plugin/model"
 	"github.com/coredns-failover/failover/plugin/policy"
 
 	"github.com/miekg/dns"
 )
-
-// patience of a question with the next plugins, if other tiers may answer it.
-const patienceWithNext = 2 * time.Second
 
 // answerNext answers a question for which next was chosen, before anybody knew
 // what that stands for. The reply of the next plugins is filtered by health:
@@ -35,31 +31,31 @@ func (f *Failover) answerNext(ctx context.Context, q query, hoped policy.Choice)
 		rec.count(ctx, hoped)
 		return theirs.write(q.w)
 	}
-	d := q.answer.decideWith(hoped, theirs, f.learn(rec.next, question, addrs), question.Qtype)
+	learned := f.learn(rec.next, question, addrs)
+	d := q.answer.decideWith(hoped, theirs, learned, question.Qtype)
 	var picks [mostPicks]policy.Pick
 	c := d.Choose(rec.client(ctx, q.w, q.r), picks[:0])
 	c.Scope = max(c.Scope, hoped.Scope)
-	switch {
-	case c.Kind == policy.NoData && c.Tier == 0 && !theirs.answers():
+	if c.Kind == policy.NoData && c.Tier == 0 && !theirs.answers() {
 		rec.count(ctx, c)
 		return theirs.write(q.w)
-	case c.Kind != policy.Answer || !slices.ContainsFunc(c.Picks, isNext):
-		return f.write(ctx, q, c)
 	}
-	c.Picks = ofType(c.Picks, question.Qtype) // where one choice is for all types
-	if len(c.Picks) == 0 {
-		c.Kind = policy.NoData
+	// Where one choice is for all types, addresses of the other family are among
+	// the picks.
+	ours := ofType(slices.Clone(c.Picks), question.Qtype)
+	if !slices.ContainsFunc(ours, isNext) {
 		return f.write(ctx, q, c)
 	}
 	rec.count(ctx, c)
-	return dns.RcodeSuccess, q.w.WriteMsg(q.scoped(theirs.filtered(c.Picks, q.ttl(c)), c.Scope))
+	m := theirs.filtered(ours, q.ttl(c, learned...))
+	return dns.RcodeSuccess, q.w.WriteMsg(q.scoped(m, c.Scope))
 }
 
 func isNext(p policy.Pick) bool { return p.Target.Kind == model.Next }
 
 // askNext asks the next plugins the very same question.
 func (f *Failover) askNext(ctx context.Context, q query) nextReply {
-	ctx, cancel := context.WithTimeout(ctx, patienceWithNext)
+	ctx, cancel := context.WithTimeout(ctx, patienceInAll)
 	defer cancel()
 	m, rcode, err := askHandler(ctx, next{f}, q.w, q.r)
 	return nextReply{m, rcode, err}

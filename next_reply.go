@@ -39,7 +39,10 @@ func (n nextReply) exists() bool { return n.Msg != nil && n.Rcode == dns.RcodeSu
 // see the signatures: then to change it would be to break it.
 func (r *record) bySignature(n nextReply, q *dns.Msg) bool {
 	opt := q.IsEdns0()
-	if n.Msg == nil || opt == nil || !opt.Do() || !slices.ContainsFunc(append(n.Answer[:len(n.Answer):len(n.Answer)], n.Ns...), signature) {
+	if n.Msg == nil || opt == nil || !opt.Do() {
+		return false
+	}
+	if !slices.ContainsFunc(n.Answer, signature) && !slices.ContainsFunc(n.Ns, signature) {
 		return false
 	}
 	r.signed.Do(func() { logSigned(r) })

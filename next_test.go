@@ -32,7 +32,7 @@ failover *.zone.example.org {
 
 // judge gives what has been learned of next verdicts, by address.
 func (f *Failover) judge(verdicts map[string]verdict.Verdict) {
-	for _, a := range f.learned.all(nil) {
+	for _, a := range f.learned.all() {
 		if v, ok := verdicts[a.Addr.String()]; ok {
 			for i := range a.checks {
 				a.checks[i] = fixed(v)
@@ -145,12 +145,36 @@ func TestNextBesideCNAME(t *testing.T) {
 	stand(f, "next", "127.0.1.1", "::1")
 	stand(f, "lb.example.net", "127.0.2.7")
 	f.records[0].next.find(netip.MustParseAddr("127.0.1.1")).checks[0] = fixed(verdict.Unhealthy)
-	f.records[0].update()
+	update(f.records[0])
 	f.Next = newZone(t, "www.example.org. 9 IN A 127.0.1.1", "www.example.org. 9 IN AAAA ::1", "lb.example.net. 9 IN A 127.0.2.7")
 	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR SOA example.org. 30/30")
 	expectAnswer(t, f, "www.example.org.", dns.TypeAAAA, "NOERROR ::1")
 	f.Next = silent
 	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR lb.example.net.")
+}
+
+// The three ways in which the reply has no address of the type asked for, though
+// the decision is one for all types.
+func TestNextBesideAddressesAndCNAME(t *testing.T) {
+	text := "failover www.example.org {\n primary next %s\n secondary lb.example.net {\n cname\n }\n" +
+		" probe 127.0.0.0/8\n check tcp 80\n}"
+	for name, tt := range map[string]struct {
+		more string
+		next plugin.Handler
+		want string
+	}{
+		"silence":      {"", silent, "NOERROR lb.example.net."},
+		"NODATA":       {"127.0.2.1", nextSays(dns.RcodeSuccess), "NOERROR 127.0.2.1"},
+		"other family": {"::1", nextSays(dns.RcodeSuccess, "www.example.org. 9 IN A 127.0.1.1"), "NOERROR 127.0.1.1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := handlerOf(t, fmt.Sprintf(text, tt.more))
+			stand(f, "next", "::2")
+			stand(f, "lb.example.net", "127.0.2.5")
+			f.Next = tt.next
+			expectAnswer(t, f, "www.example.org.", dns.TypeA, tt.want)
+		})
+	}
 }
 
 // Next is asked only where it is chosen.
@@ -218,7 +242,7 @@ func TestAddressesOfOthersAreNotLearned(t *testing.T) {
 	f := handlerOf(t, nexts4)
 	f.Next = nextSays(dns.RcodeSuccess, "victim.example.org. 9 IN A 127.0.1.66")
 	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.2.2")
-	if n := len(f.learned.all(nil)); n != 0 {
+	if n := len(f.learned.all()); n != 0 {
 		t.Errorf("%d learned", n)
 	}
 }
@@ -315,13 +339,13 @@ func TestLearnedAddressesAreBounded(t *testing.T) {
 		f.learned.add(learnedKey{next, "", addr})
 		addr = addr.Next()
 		if i%1000 == 0 {
-			for _, a := range f.learned.all(next) {
+			for _, a := range f.learned.all() {
 				a.seen.Add(-1) // a second later
 			}
 			f.learned.find(kept)
 		}
 	}
-	if n := len(f.learned.all(next)); n > mostLearned || n < mostLearned*9/10 || n != f.learned.count {
+	if n := len(f.learned.all()); n > mostLearned || n < mostLearned*9/10 || n != f.learned.count {
 		t.Errorf("%d addresses, counted as %d", n, f.learned.count)
 	}
 	if f.learned.find(kept) == nil {
@@ -338,7 +362,7 @@ func TestLearnedAddressesAreForgotten(t *testing.T) {
 		f.learned.add(key).seen.Add(-int64(i) * int64(unseen.Seconds()) * 2 / 3)
 	}
 	f.learned.sweep()
-	if n := len(f.learned.all(nil)); n != 2 {
+	if n := len(f.learned.all()); n != 2 {
 		t.Errorf("%d are left, want those that were seen in the last hour", n)
 	}
 }
@@ -349,7 +373,7 @@ func TestChecksOfAWildcardGoByTheNameAskedFor(t *testing.T) {
 	f.Next = newZone(t, "a.example.org. 9 IN A 127.0.1.1", "b.example.org. 9 IN A 127.0.1.1")
 	ask(f, "A.example.org.", dns.TypeA)
 	ask(f, "b.example.org.", dns.TypeA)
-	learned := f.learned.all(nil)
+	learned := f.learned.all()
 	if len(learned) != 2 {
 		t.Fatalf("%d addresses, want one for each name", len(learned))
 	}

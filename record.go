@@ -33,6 +33,7 @@ type record struct {
 	// Read-only after New.
 	handler    *Failover
 	parents    []*record // that have this one as a target
+	height     int       // see rank
 	asksClient bool      // answers depend on who asks
 	aliased    bool      // a target is an alias, which may lead back to here
 
@@ -126,16 +127,7 @@ type change struct {
 	from, to policy.Decision
 }
 
-// update decides anew what the record answers, and what those above it answer,
-// and returns what has changed.
-func (r *record) update() []change {
-	changes := r.decide()
-	for _, parent := range r.parents {
-		changes = append(changes, parent.update()...)
-	}
-	return changes
-}
-
+// decide decides anew what the record answers, and returns what has changed.
 func (r *record) decide() []change {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -185,10 +177,19 @@ func (r *record) stop() {
 	r.wakeAt(time.Time{})
 }
 
+// answerIn returns what questions of family f are answered with, or nil where
+// the record does not answer them.
+func (r *record) answerIn(f policy.Family) *answer {
+	if r.cname {
+		f = policy.Any
+	}
+	return r.answers[f].Load()
+}
+
 // view is what the record's targets stand for now, as package policy sees it.
 func (r *record) view(f policy.Family, eligible func(*address) bool) *policy.Record {
 	v := &policy.Record{Rules: r.rules, Tiers: make([]policy.Tier, len(r.tiers))}
-	if a := r.answers[f].Load(); a != nil {
+	if a := r.answerIn(f); a != nil {
 		v.Start = a.start
 	}
 	for i, targets := range r.tiers {
@@ -226,22 +227,6 @@ func (r *record) state() policy.State {
 	return worst
 }
 
-// viewFrom is the view for a record that has this one as a target.
-func (r *record) viewFrom(f policy.Family, eligible func(*address) bool) *policy.Record {
-	if r.Observe {
-		eligible = assumed
-	}
-	v := r.view(f, eligible)
-	for _, tier := range v.Tiers {
-		for i := range tier {
-			tier[i].Addresses = slices.DeleteFunc(tier[i].Addresses, func(a policy.Address) bool {
-				return !r.answersWith(a.Addr) || a.IsUnspecified() // see onlyAsked
-			})
-		}
-	}
-	return v
-}
-
 // answersWith reports whether the record answers the type that addr is of.
 func (r *record) answersWith(addr netip.Addr) bool { return slices.Contains(r.Types, typeOf(addr)) }
 
@@ -251,18 +236,4 @@ func typeOf(addr netip.Addr) uint16 {
 		return dns.TypeA
 	}
 	return dns.TypeAAAA
-}
-
-// addrs returns every address that the record can be answered with.
-func (r *record) addrs() []netip.Addr {
-	var addrs []netip.Addr
-	for _, t := range r.targets() {
-		for _, a := range t.list() {
-			if r.answersWith(a.Addr) {
-				addrs = append(addrs, a.Addr)
-			}
-		}
-	}
-	slices.SortFunc(addrs, netip.Addr.Compare)
-	return slices.Compact(addrs)
 }

@@ -54,7 +54,7 @@ func (f *Failover) set(v verdict.Verdict, words ...string) {
 				}
 			}
 		}
-		r.update()
+		update(r)
 	}
 }
 

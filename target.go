@@ -93,7 +93,10 @@ func (t *target) unresolved() bool {
 	if t.child != nil {
 		return slices.ContainsFunc(t.child.targets(), (*target).unresolved)
 	}
-	return t.name != nil && !t.name.State().Known
+	if t.name == nil { // not started
+		return t.resolves() != "" && len(t.list()) == 0
+	}
+	return !t.name.State().Known
 }
 
 // mustResolve reports whether the target can only be answered once it is
@@ -195,6 +198,11 @@ func (t *target) mayProbe(addr netip.Addr, check *model.Check) bool {
 func (t *target) stand(addrs []netip.Addr) {
 	t.record.mu.Lock()
 	defer t.record.mu.Unlock()
+	t.standFor(addrs)
+}
+
+// standFor is stand where the record is locked.
+func (t *target) standFor(addrs []netip.Addr) {
 	claims := t.record.handler.claims
 	gone := make(map[netip.Addr]*address)
 	for _, a := range t.list() {

@@ -3,6 +3,7 @@ package failover
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 )
 
 // via says on whose behalf a question is asked of the server block's own
@@ -12,6 +13,7 @@ type via struct {
 	records []*record
 	alias   *alias // being resolved in the background, or nil
 	parent  *via
+	reached atomic.Bool // the question came to a record of ours
 }
 
 type viaKey struct{}
@@ -21,9 +23,10 @@ func viaOf(ctx context.Context) *via {
 	return v
 }
 
-// through returns a context for questions on behalf of records.
-func through(ctx context.Context, a *alias, records ...*record) context.Context {
-	return context.WithValue(ctx, viaKey{}, &via{records, a, viaOf(ctx)})
+// through returns a context for questions on behalf of v's records.
+func through(ctx context.Context, v *via) context.Context {
+	v.parent = viaOf(ctx)
+	return context.WithValue(ctx, viaKey{}, v)
 }
 
 // leadsBack reports whether a question for r is asked on behalf of r itself.
@@ -40,6 +43,7 @@ func (r *record) leadsBack(ctx context.Context) bool {
 	if v.alias == nil {
 		return false
 	}
+	v.reached.Store(true)
 	v.alias.reached.Store(r)
 	return r.comesTo(v.records, mostHops)
 }

@@ -105,9 +105,8 @@ func (e *execution) serverName() string {
 }
 
 // Kit makes the probers of one configuration and lets them share what is equal:
-// the check itself, compiled expressions, the contents of files. It is dropped
-// when they are made, and with it what only a Kit needs. It must not be used by
-// several goroutines at once.
+// the check itself, compiled expressions, the contents of files. It keeps all that
+// it ever made. It must not be used by several goroutines at once.
 type Kit struct {
 	plans    map[model.Check]*plan
 	patterns map[string]*regexp.Regexp
