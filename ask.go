@@ -78,7 +78,8 @@ func (f *foreground) Ask(ctx context.Context, q *dns.Msg) (*dns.Msg, error) {
 		opt := q.IsEdns0()
 		opt.Option = append(opt.Option, subnet)
 	}
-	reply, err := replyOf(askHandler(through(ctx, &via{records: []*record{f.query.answer.record}}), f.handler, f.query.w, q))
+	ctx = through(ctx, &via{records: []*record{f.query.answer.record}})
+	reply, err := replyOf(askHandler(ctx, f.handler, f.query.w, q))
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func (f *Failover) fetch(ctx context.Context, q query, c policy.Choice) (int, er
 	asker := &foreground{handler: f, query: q}
 	has, err := resolve.Lookup(ctx, asker, f.fallback, picks[i].Target.Name, question.Qtype)
 	if err != nil {
-		return dns.RcodeServerFailure, nil //nolint:nilerr // no answer is not a fault of this server
+		return dns.RcodeServerFailure, nil // no answer is not a fault of this server
 	}
 	if len(has.RRs) == 0 {
 		return f.noData(ctx, q, c)

@@ -53,14 +53,18 @@ func logBroken(owners []owner, err error) {
 // records that share the check.
 func subject(owners []owner) string {
 	o := owners[0]
-	return fmt.Sprintf("%s, check %v%s", o.address, o.check(), others(owners))
+	check := o.check().String()
+	if host := o.address.host; host != "" {
+		check += " for " + host
+	}
+	return fmt.Sprintf("%s, check %s%s", o.address, check, others(owners))
 }
 
 // String names the target, and the address where the target is not itself one.
 func (a *address) String() string {
 	s := a.target.String()
 	if a.target.Kind != model.Address {
-		s += " (" + strings.TrimSpace(a.Addr.String()+" "+a.host) + ")"
+		s += " (" + a.Addr.String() + ")"
 	}
 	return s
 }

@@ -56,7 +56,7 @@ func TestPolicyClientsByMappedNetwork(t *testing.T) {
 		"::ffff:c633:6441/128": "192.0.2.1 2/128/120", // 198.51.100.65
 		"::ffff:c633:6400/120": "192.0.2.1 2/120/120",
 		"::ffff:cb00:7101/128": "192.0.2.2 2/128/101", // 203.0.113.1
-		"::/24":                "192.0.2.2 no subnet",
+		"::/24":                "192.0.2.2 2/24/0",
 	} {
 		answer, scope := s.askFor(t, "www.example.org", dns.TypeA, network)
 		if got := answer + " " + scope; got != want {

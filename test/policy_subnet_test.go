@@ -110,7 +110,7 @@ func TestPolicyScope(t *testing.T) {
 		{"limit A", "198.51.100.0/24", "no subnet"},
 		{"weighted A", "198.51.100.0/24", "no subnet"},
 		{"fastest A", "198.51.100.0/24", "no subnet"},
-		{"single A", "198.51.100.0/24", "no subnet"}, // there is nothing to choose
+		{"single A", "198.51.100.0/24", "1/24/0"}, // there is nothing to choose
 		{"sticky A", "198.51.100.0/24", "1/24/24"},
 		{"sticky AAAA", "198.51.100.0/24", "1/24/24"},
 		{"sticky A", "198.51.100.7/32", "1/32/24"},
@@ -123,8 +123,8 @@ func TestPolicyScope(t *testing.T) {
 		{"clients A", "198.51.100.0/24", "1/24/25"}, // more bits could lead to 192.0.2.2
 		{"clients A", "203.0.113.7/32", "1/32/24"},  // its neighbours of 203.0.112.0/23 get no data
 		{"clients A", "10.0.0.0/8", "1/8/1"},        // no network begins with that bit
-		{"clients A", "2001:db8::/32", "no subnet"}, // no network is of IPv6
-		{"clients AAAA", "10.0.0.0/8", "no subnet"}, // nobody has an address of IPv6
+		{"clients A", "2001:db8::/32", "2/32/0"},    // no network is of IPv6
+		{"clients AAAA", "10.0.0.0/8", "1/8/0"},     // nobody has an address of IPv6
 	} {
 		name, qtype, _ := strings.Cut(one.asked, " ")
 		answer, scope := s.askFor(t, name+".example.org", dns.StringToType[qtype], one.network)
