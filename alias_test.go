@@ -361,8 +361,13 @@ func TestWarnings(t *testing.T) {
 			evaluate_target_health
 		}
 	}`)
-	got := strings.Join(f.records[0].warnings(), "\n")
-	for _, want := range []string{`no target has "clients *"`, "healthy means here that the name resolves"} {
+	near := handlerOf(t, `failover near.example.org {
+		policy nearest
+		primary 127.0.2.1
+		check tcp 80
+	}`)
+	got := strings.Join(append(f.records[0].warnings(), near.records[0].warnings()...), "\n")
+	for _, want := range []string{`no target has "clients *"`, "healthy means here that the name resolves", "nobody knows where clients"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is missing in\n%s", want, got)
 		}

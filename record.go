@@ -114,7 +114,7 @@ func (r *record) answering(qtype uint16) (policy.Family, bool) {
 // ofZones are the types that are left to the plugins that have the zone.
 var ofZones = []uint16{
 	dns.TypeSOA, dns.TypeNS, dns.TypeDS, dns.TypeDNSKEY, dns.TypeCDS, dns.TypeCDNSKEY,
-	dns.TypeRRSIG, dns.TypeNSEC, dns.TypeNSEC3, dns.TypeANY, dns.TypeAXFR, dns.TypeIXFR,
+	dns.TypeRRSIG, dns.TypeNSEC, dns.TypeNSEC3, dns.TypeNSEC3PARAM, dns.TypeANY, dns.TypeAXFR, dns.TypeIXFR,
 }
 
 // targets returns those of all tiers.

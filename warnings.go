@@ -11,12 +11,21 @@ import (
 // the server block has not what tells them. Only when all plugins have been set
 // up it shows.
 func (f *Failover) knowsRegions() error {
-	for _, needed := range []string{"geoip", "metadata"} {
-		if f.block.Region != "" && f.config.Handler(needed) == nil {
-			return fmt.Errorf("%s: the plugin %s tells where clients are; add it to the server block", f.block.Region, needed)
-		}
+	if lacking := f.lacksForRegions(); f.block.Region != "" && lacking != "" {
+		return fmt.Errorf("%s: the plugin %s tells where clients are; add it to the server block", f.block.Region, lacking)
 	}
 	return nil
+}
+
+// lacksForRegions returns a plugin that the server block needs to know where
+// clients are and has not, or "".
+func (f *Failover) lacksForRegions() string {
+	for _, needed := range []string{"geoip", "metadata"} {
+		if f.config == nil || f.config.Handler(needed) == nil {
+			return needed
+		}
+	}
+	return ""
 }
 
 // warnings say what is allowed in a record, but may not be what was meant.
@@ -25,6 +34,10 @@ func (r *record) warnings() []string {
 	if r.Policy == model.Clients && !slices.ContainsFunc(r.targets(), forEverybody) {
 		warnings = append(warnings, fmt.Sprintf(
 			`record %s: no target has "clients *", so clients that match none get no data`, display(r.Name)))
+	}
+	if lacking := r.handler.lacksForRegions(); r.Policy == model.Nearest && lacking != "" {
+		warnings = append(warnings, fmt.Sprintf("record %s: without the plugin %s nobody knows where clients are, "+
+			"so policy nearest answers with all targets", display(r.Name), lacking))
 	}
 	for _, t := range r.targets() {
 		if t.onlyResolves() {

@@ -6,7 +6,7 @@ import "github.com/coredns-failover/failover/plugin/model"
 // server block. It works on directives: all names of one have the same aliases.
 type loops struct {
 	named  map[string]*record
-	exists map[string]bool // every name of a record, and what is above one
+	exists map[string]bool // every name of a record, what is above one, and every zone
 	state  map[*record]visit
 }
 
@@ -25,6 +25,9 @@ func (s *serverBlock) refuseLoops() error {
 		for ; name != "" && !l.exists[name]; name = parent(name) {
 			l.exists[name] = true
 		}
+	}
+	for _, zone := range s.zones {
+		l.exists[zone] = true
 	}
 	for _, r := range s.records {
 		if err := l.follow(r); err != nil {

@@ -13,9 +13,14 @@ import (
 // queryType reads the name of a type that data can have, in any case. OPT and
 // 128..255 are for the protocol itself (RFC 6895, 3.1).
 func queryType(word string) (uint16, error) {
+	return dataType(word, append(commonTypes(), "NS", "SOA"))
+}
+
+// dataType is queryType with the types that an error suggests.
+func dataType(word string, common []string) (uint16, error) {
 	t, found := dns.StringToType[strings.ToUpper(word)]
 	if !found {
-		return 0, unknown("type", word, commonTypes())
+		return 0, unknown("type", word, common)
 	}
 	if t == dns.TypeNone || t == dns.TypeReserved || t == dns.TypeOPT || t >= 128 && t <= 255 {
 		return 0, fmt.Errorf("%s is no type that data can have", quoted(word))
@@ -25,13 +30,13 @@ func queryType(word string) (uint16, error) {
 
 // commonTypes are those that an error suggests.
 func commonTypes() []string {
-	return []string{"A", "AAAA", "CAA", "HTTPS", "MX", "NAPTR", "NS", "PTR", "SOA", "SRV", "SVCB", "TLSA", "TXT"}
+	return []string{"A", "AAAA", "CAA", "HTTPS", "MX", "NAPTR", "PTR", "SRV", "SVCB", "TLSA", "TXT"}
 }
 
 // recordType reads a type that a record can answer. Not those that describe
 // the zone or its signatures: they belong to the plugins that have the zone.
 func recordType(word string) (uint16, error) {
-	t, err := queryType(word)
+	t, err := dataType(word, commonTypes())
 	if err == nil && describesZone(t) {
 		return 0, fmt.Errorf("%s belongs to the zone; a record can not answer it", quoted(word))
 	}

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"net"
 	"path/filepath"
 	"strconv"
@@ -125,11 +126,14 @@ type Threshold struct {
 	Rise int // to healthy
 }
 
-// String names the check in a few words: "http :80/healthz".
+// String names the check in a few words: "http :80/healthz", "dns :53 example.org.".
 func (c *Check) String() string {
 	s := string(c.Type)
 	if c.Port != 0 {
 		s += " " + net.JoinHostPort(c.Address, strconv.Itoa(int(c.Port)))
+	}
+	if of := cmp.Or(c.Request.Service, c.Request.Name); of != "" {
+		s += " " + of
 	}
 	return s + c.Request.Path
 }

@@ -15,6 +15,8 @@ func TestNameOfACheck(t *testing.T) {
 		{model.Check{Type: model.TCP, Port: 5432, Address: "db.example.org"}, "tcp db.example.org:5432"},
 		{model.Check{Type: model.HTTPS, Port: 443, Address: "::1", Request: model.Request{Path: "/"}}, "https [::1]:443/"},
 		{model.Check{Type: model.ICMP}, "icmp"},
+		{model.Check{Type: model.GRPC, Port: 50051, Request: model.Request{Service: "shop.Cart"}}, "grpc :50051 shop.Cart"},
+		{model.Check{Type: model.DNS, Port: 53, Request: model.Request{Name: "example.org."}}, "dns :53 example.org."},
 	}
 	for _, tt := range tests {
 		if got := tt.check.String(); got != tt.want {
