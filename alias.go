@@ -122,10 +122,9 @@ func (a *alias) add(key aliasKey, from resolve.State) {
 		if from.Known {
 			t.stand(from.Addrs)
 		}
-		if !slices.Contains(a.records, t.record) {
-			a.records = append(a.records, t.record)
-		}
+		a.records = append(a.records, t.record)
 	}
+	a.records = slices.Compact(a.records) // a record's targets follow each other
 }
 
 // changed makes the alias's targets stand for what the name has now.
