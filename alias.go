@@ -119,18 +119,25 @@ func (a *alias) add(key aliasKey, from resolve.State) {
 	})
 	for _, t := range a.targets {
 		t.alias, t.name = a, name
-		if from.Known {
-			t.stand(from.Addrs)
-		}
+		t.standForName(from)
 		a.records = append(a.records, t.record)
 	}
 	a.records = slices.Compact(a.records) // a record's targets follow each other
 }
 
+// standForName makes the target stand for what its name has now, if that is
+// known.
+func (t *target) standForName(s resolve.State) {
+	if s.Known {
+		t.stand(s.Addrs)
+		t.known.Store(true)
+	}
+}
+
 // changed makes the alias's targets stand for what the name has now.
 func (a *alias) changed(c resolve.Change) {
 	for _, t := range a.targets {
-		t.stand(c.To.Addrs)
+		t.standForName(c.To)
 	}
 	adopt(a.records...)
 	if a.handler.newest() {

@@ -25,6 +25,9 @@ type target struct {
 	// name, up to date. Nil before the handler has started.
 	alias *alias
 	name  *resolve.Name
+	// known is whether the target stands for what the name has; the name is
+	// known a moment before.
+	known atomic.Bool
 
 	// addresses are what the target stands for now. They change one record at a
 	// time, by stand.
@@ -96,7 +99,7 @@ func (t *target) unresolved() bool {
 	if t.name == nil { // not started
 		return t.resolves() != "" && len(t.list()) == 0
 	}
-	return !t.name.State().Known
+	return !t.known.Load()
 }
 
 // mustResolve reports whether the target can only be answered once it is
@@ -120,7 +123,7 @@ func (t *target) onlyAsked() bool {
 	if t.Kind != model.Next && (!t.CNAME || t.child != nil) {
 		return false
 	}
-	return len(t.list()) == 0 && (t.name == nil || !t.name.State().Known)
+	return len(t.list()) == 0 && !t.known.Load()
 }
 
 // anyAddress stands for the addresses that only a question can tell. It is never
