@@ -71,33 +71,43 @@ func (f *Failover) prepareResolving(process model.Process, before *configuration
 	}
 	known := before.resolved(f)
 	for key, a := range aliases {
-		a.add(key, known[key.nameOf()])
+		from, same := known[key]
+		if !same {
+			from = known[key.anyThreshold()]
+		}
+		a.add(key, from)
 	}
 }
 
-// nameOf is the key without what does not matter to the answer.
-func (k aliasKey) nameOf() aliasKey { return aliasKey{name: k.name, next: k.next} }
+// anyThreshold is the key of what is known of a name by whatever threshold.
+func (k aliasKey) anyThreshold() aliasKey { return aliasKey{name: k.name, next: k.next} }
 
 // resolved returns what a configuration, which may be nil, knows of names that
-// are resolved by the handler in the place of f.
+// are resolved by the handler in the place of f: through the same plugins.
 func (c *configuration) resolved(f *Failover) map[aliasKey]resolve.State {
 	known := make(map[aliasKey]resolve.State)
 	if c == nil {
 		return known
 	}
 	for _, old := range c.handlers {
-		if old.server() != f.server() || old.config.ViewName != f.config.ViewName {
+		if old.server() != f.server() || old.config.ViewName != f.config.ViewName || !old.sharesZone(f) {
 			continue
 		}
 		for _, r := range old.records {
 			for _, t := range r.targets() {
 				if t.name != nil {
-					known[aliasKey{name: t.resolves(), next: t.Kind == model.Next}] = t.name.State()
+					key := aliasKey{t.resolves(), t.Kind == model.Next, t.threshold()}
+					known[key], known[key.anyThreshold()] = t.name.State(), t.name.State()
 				}
 			}
 		}
 	}
 	return known
+}
+
+// sharesZone reports whether two handlers have a zone in common.
+func (f *Failover) sharesZone(other *Failover) bool {
+	return slices.ContainsFunc(f.zones, func(zone string) bool { return slices.Contains(other.zones, zone) })
 }
 
 // threshold is how many answers without data in a row take the target's

@@ -29,8 +29,8 @@ type answer struct {
 	// guessed is whether that holds for any target, so that what is decided now
 	// says nothing.
 	guessed bool
-	// hopeful is the decision if next has an eligible address. Where it picks
-	// that, only the next plugins can tell what is answered. Unset without next.
+	// hopeful is the decision if next has an eligible address. Where its choice
+	// depends on that, the next plugins must be asked. Unset without next.
 	hopeful policy.Decision
 }
 
@@ -61,13 +61,20 @@ func (a *answer) decide(now time.Time) time.Time {
 	return again
 }
 
-// hopeful changes a view so that next has an eligible address.
+// hopeful changes a view so that next has an eligible address of each family,
+// which is as fast as one that is known.
 func (r *record) hopeful(view *policy.Record) *policy.Record {
-	for i := range view.Tiers[r.next.tier-1] {
-		if t := &view.Tiers[r.next.tier-1][i]; t.Kind == model.Next {
-			t.Addresses = anyAddress
+	tier := view.Tiers[r.next.tier-1]
+	next := &tier[slices.IndexFunc(tier, func(t policy.Target) bool { return t.Kind == model.Next })]
+	hoped := slices.Clone(anyAddress)
+	for i := range hoped {
+		for _, known := range next.Addresses {
+			if known.Eligible && known.Is4() == hoped[i].Is4() {
+				hoped[i].Meter = known.Meter
+			}
 		}
 	}
+	next.Addresses = hoped
 	return view
 }
 
@@ -129,10 +136,11 @@ const forever = time.Duration(1<<63 - 1)
 func (t *target) ttl(f policy.Family) time.Duration {
 	switch {
 	case t.child != nil:
-		if a := t.child.answerIn(f); a != nil {
-			return t.child.ttl(f, a.Tier)
+		ttl := t.child.TTL.Max
+		for _, a := range t.child.answersIn(f) {
+			ttl = min(ttl, t.child.ttl(f, a.Tier))
 		}
-		return t.child.TTL.Max
+		return ttl
 	case t.Kind == model.Alias && t.name != nil && len(t.list()) > 0:
 		return t.name.State().TTL
 	default:

@@ -117,10 +117,16 @@ func (f *Failover) answer(
 		return f.write(ctx, q, a.Choose(who, picks[:0]))
 	}
 	c := a.hopeful.Choose(who, picks[:0])
-	if slices.ContainsFunc(c.Picks, isNext) {
+	if slices.ContainsFunc(c.Picks, isNext) || rec.needsNext(c) {
 		return f.answerNext(ctx, q, c)
 	}
 	return f.write(ctx, q, c)
+}
+
+// needsNext reports whether what was chosen may stand only if next is healthy,
+// though that was not picked: its tier must have more targets than one.
+func (r *record) needsNext(c policy.Choice) bool {
+	return c.Kind == policy.Answer && c.Tier == r.next.tier && r.MinHealthy.Of(len(r.tiers[c.Tier-1])) > 1
 }
 
 // mostPicks is how many addresses are answered without an allocation for them.
@@ -129,6 +135,10 @@ const mostPicks = 16
 // write writes what was chosen.
 func (f *Failover) write(ctx context.Context, q query, c policy.Choice) (int, error) {
 	rec := q.answer.record
+	if qtype := q.r.Question[0].Qtype; !rec.has(qtype) && !slices.ContainsFunc(c.Picks, isCNAME) {
+		// It was here for the sake of a CNAME.
+		return f.pass(ctx, passed{q.w, q, c.Scope}, q.r, rec)
+	}
 	rec.count(ctx, c)
 	switch {
 	case c.Kind == policy.Next:
@@ -148,24 +158,44 @@ func (f *Failover) write(ctx context.Context, q query, c policy.Choice) (int, er
 func (f *Failover) data(ctx context.Context, q query, c policy.Choice) (int, error) {
 	rec, qtype := q.answer.record, q.r.Question[0].Qtype
 	switch {
-	case c.Picks[0].Target.CNAME:
+	case isCNAME(c.Picks[0]):
 		return f.cname(ctx, q, c)
-	case !slices.Contains(rec.Types, qtype) && qtype != dns.TypeCNAME:
-		return f.pass(ctx, q.w, q.r, rec) // it was here for the sake of a CNAME
 	case !isAddress(qtype):
 		return f.fetch(ctx, q, c)
+	case q.answer.family == policy.Any:
+		c = q.answer.within(c, rec.client(ctx, q.w, q.r), qtype)
+	}
+	if c.Kind != policy.Answer {
+		return f.noData(ctx, q, c)
 	}
 	picks := c.Picks
 	if rec.aliased {
 		picks = once(picks)
 	}
-	if q.answer.family == policy.Any {
-		picks = ofType(picks, qtype)
-	}
-	if len(picks) == 0 {
-		return f.noData(ctx, q, c)
-	}
 	return dns.RcodeSuccess, q.w.WriteMsg(q.scoped(message(q.r, picks, q.ttl(c)), c.Scope))
+}
+
+func isCNAME(p policy.Pick) bool { return p.Target.CNAME }
+
+// within chooses once more, among the addresses of a type that the chosen tier
+// has: the choice for all types is only the tier's. Where it comes out elsewhere,
+// or next is not asked again, what was picked of the type stands.
+func (a *answer) within(c policy.Choice, who policy.Client, qtype uint16) policy.Choice {
+	family := policy.IPv4
+	if qtype == dns.TypeAAAA {
+		family = policy.IPv6
+	}
+	view := a.record.view(a.family, a.record.eligible())
+	view.Start = c.Tier
+	d := view.Decide(family)
+	if in := d.Choose(who, nil); in.Tier == c.Tier && a.record.next == nil {
+		in.Scope = max(in.Scope, c.Scope)
+		return in
+	}
+	if c.Picks = ofType(c.Picks, qtype); len(c.Picks) == 0 {
+		c.Kind = policy.NoData
+	}
+	return c
 }
 
 // once leaves out addresses that two targets stand for: a set of records has

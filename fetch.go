@@ -20,7 +20,7 @@ import (
 func (f *Failover) fetch(ctx context.Context, q query, c policy.Choice) (int, error) {
 	picks, question := c.Picks, q.r.Question[0]
 	i := slices.IndexFunc(picks, func(p policy.Pick) bool { return p.Target.Kind != model.Address })
-	if i < 0 {
+	if i < 0 || question.Qtype == dns.TypeCNAME && !isNext(picks[i]) { // a flattened name shows none of its own
 		return f.noData(ctx, q, c)
 	}
 	if isNext(picks[i]) {

@@ -4,11 +4,15 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/coredns-failover/failover/plugin/resolve"
 	"github.com/coredns-failover/failover/plugin/verdict"
+
+	"github.com/coredns/coredns/core/dnsserver"
 
 	"github.com/miekg/dns"
 )
@@ -142,5 +146,88 @@ func TestVerdictsThatChangeDuringAReload(t *testing.T) {
 		if err := r.reload(corefile(2 + i)); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// begun has handlers in the place of those of before claim what they need.
+func begun(t *testing.T, before *configuration, fs ...*Failover) *configuration {
+	t.Helper()
+	c := &configuration{generation: healthcheck.generation(), handlers: fs}
+	for _, f := range fs {
+		f.config = &dnsserver.Config{ListenHosts: []string{"127.0.0.1"}}
+		f.keys = []string{"dns://" + f.zones[0] + ":53"}
+	}
+	t.Cleanup(func() {
+		c.stop()
+		healthcheck.retain(func(*configuration) bool { return true })
+		healthcheck.engine.Wait()
+	})
+	if err := c.claim(before); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// is makes the target's name known, for what follows it.
+func (t *target) is(addrs ...string) {
+	s := resolve.State{Known: true}
+	for _, a := range addrs {
+		s.Addrs = append(s.Addrs, netip.MustParseAddr(a))
+	}
+	t.name = t.record.handler.resolver.Add(resolve.Spec{Name: t.Name, From: s})
+	t.standForName(s)
+	update(t.record)
+}
+
+// Server blocks of one port have plugins of their own, which may know a name by
+// other addresses.
+func TestServerBlocksOfOnePortKeepTheirNames(t *testing.T) {
+	blocks := func() (a, b *Failover) {
+		const text = "failover www.%s {\n primary lb.example.com\n check tcp 80\n}"
+		return handlerOf(t, fmt.Sprintf(text, "example.org"), "example.org."),
+			handlerOf(t, fmt.Sprintf(text, "example.net"), "example.net.")
+	}
+	a, b := blocks()
+	before := begun(t, nil, a, b)
+	a.records[0].targets()[0].is("127.0.2.1")
+	b.records[0].targets()[0].is("127.0.2.2")
+	a, b = blocks()
+	begun(t, before, a, b)
+	update(a.records[0], b.records[0])
+	expectAnswer(t, a, "www.example.org.", dns.TypeA, "NOERROR 127.0.2.1")
+	expectAnswer(t, b, "www.example.net.", dns.TypeA, "NOERROR 127.0.2.2")
+}
+
+// One empty answer is enough for one record, and not for another.
+func TestThresholdsKeepTheirNames(t *testing.T) {
+	const one = "failover %s.example.org {\n primary lb.example.net\n secondary 127.0.2.9\n check tcp 80 {\n threshold %d\n }\n}\n"
+	text := fmt.Sprintf(one, "www", 10) + fmt.Sprintf(one, "api", 1)
+	old := handlerOf(t, text)
+	before := begun(t, nil, old)
+	old.records[0].targets()[0].is("127.0.2.1")
+	old.records[1].targets()[0].is()
+	f := handlerOf(t, text)
+	begun(t, before, f)
+	update(f.records...)
+	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.2.1")
+	expectAnswer(t, f, "api.example.org.", dns.TypeA, "NOERROR 127.0.2.9")
+}
+
+// Addresses that were learned by the name asked for are not found any more once
+// a check has a host.
+func TestLearnedByAHostThatIsNoMore(t *testing.T) {
+	const text = "failover *.example.org {\n primary next\n probe 127.0.0.0/8\n check http {\n port 9\n interval 1h\n%s }\n}"
+	old := handlerOf(t, fmt.Sprintf(text, ""))
+	start(t, old)
+	old.Next = newZone(t, "a.example.org. 9 IN A 127.0.1.1")
+	ask(old, "a.example.org.", dns.TypeA)
+	f, before, c := successor(t, old, fmt.Sprintf(text, " host x.example\n"))
+	if err := c.claim(before); err != nil {
+		t.Fatal(err)
+	}
+	f.start()
+	expectAnswer(t, f, "a.example.org.", dns.TypeA, "NOERROR 127.0.1.1")
+	if n := len(f.learned.all()); n != 1 {
+		t.Errorf("%d addresses are probed for one", n)
 	}
 }

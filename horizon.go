@@ -15,7 +15,7 @@ func (r *record) horizon(f policy.Family, tier int, learned []*address) time.Dur
 		return 0 // every probe may change who is the fastest
 	}
 	tiers := r.tiers
-	if a := r.answerIn(f); tier > 0 && a != nil && a.State <= policy.FailedOver {
+	if a := r.answers[f].Load(); tier > 0 && a != nil && a.State <= policy.FailedOver {
 		tiers = tiers[:max(tier, a.Tier)]
 	}
 	soonest := forever

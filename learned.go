@@ -135,6 +135,9 @@ func (l *learned) inherit(t *target, before []*address) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, old := range before {
+		if (old.host == "") != (t.hostFor(".") == "") {
+			continue // it would not be found by any question
+		}
 		a := newAddress(t, old.Addr, old.host)
 		a.seen.Store(old.seen.Load())
 		if err := t.record.handler.claims.claim(a, old); err != nil {

@@ -2,6 +2,7 @@ package failover
 
 import (
 	"context"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strings"
@@ -29,16 +30,19 @@ func (f *Failover) answerNext(ctx context.Context, q query, hoped policy.Choice)
 	addrs := theirs.addrs(question)
 	if rec.inFrontOfNext() && len(addrs) == 0 && !theirs.failed() || rec.bySignature(theirs, q.r) {
 		rec.count(ctx, hoped)
-		return theirs.write(q.w)
+		return theirs.write(q, hoped.Scope)
 	}
 	learned := f.learn(rec.next, question, addrs)
-	d := q.answer.decideWith(hoped, theirs, learned, question.Qtype)
 	var picks [mostPicks]policy.Pick
-	c := d.Choose(rec.client(ctx, q.w, q.r), picks[:0])
-	c.Scope = max(c.Scope, hoped.Scope)
+	c, held := q.answer.come(hoped, learned)
+	if !held {
+		d := q.answer.decideWith(theirs, learned, question.Qtype)
+		c = d.Choose(rec.client(ctx, q.w, q.r), picks[:0])
+	}
+	c.Scope = max(c.Scope, hoped.Scope, theirs.scope())
 	if c.Kind == policy.NoData && c.Tier == 0 && !theirs.answers() {
 		rec.count(ctx, c)
-		return theirs.write(q.w)
+		return theirs.write(q, c.Scope)
 	}
 	// Where one choice is for all types, addresses of the other family are among
 	// the picks.
@@ -51,6 +55,32 @@ func (f *Failover) answerNext(ctx context.Context, q query, hoped policy.Choice)
 	return dns.RcodeSuccess, q.w.WriteMsg(q.scoped(m, c.Scope))
 }
 
+// come returns what was hoped, with the eligible addresses of next in the place
+// of those that stood for them; it does not hold where there is none. Nothing is
+// chosen again, or chance would be taken twice.
+func (a *answer) come(hoped policy.Choice, learned []*address) (c policy.Choice, held bool) {
+	r := a.record
+	var eligible []policy.Pick
+	for _, one := range learned {
+		if r.Observe || measured(one) {
+			eligible = append(eligible, policy.Pick{Target: r.next.Target, Addr: one.Addr})
+		}
+	}
+	if len(eligible) == 0 {
+		return hoped, false
+	}
+	if !slices.ContainsFunc(hoped.Picks, isNext) {
+		return hoped, true // next only had to be healthy, for min_healthy
+	}
+	others := slices.DeleteFunc(slices.Clone(hoped.Picks), isNext)
+	if r.Limit > 0 {
+		rand.Shuffle(len(eligible), func(i, j int) { eligible[i], eligible[j] = eligible[j], eligible[i] })
+		eligible = eligible[:min(len(eligible), max(1, r.Limit-len(others)))]
+	}
+	hoped.Picks = slices.Concat(others, eligible)
+	return hoped, true
+}
+
 func isNext(p policy.Pick) bool { return p.Target.Kind == model.Next }
 
 // askNext asks the next plugins the very same question.
@@ -61,41 +91,20 @@ func (f *Failover) askNext(ctx context.Context, q query) nextReply {
 	return nextReply{m, rcode, err}
 }
 
-// decideWith decides what a question of that type is answered with, now that
-// next is known to stand for those addresses.
-func (a *answer) decideWith(hoped policy.Choice, theirs nextReply, addresses []*address, qtype uint16) policy.Decision {
-	eligible := measured
-	if a.record.Observe {
-		eligible = assumed
-	}
-	view := a.record.view(a.family, eligible)
+// decideWith decides what a question of that type is answered with where next
+// stands for those addresses, none of which is eligible.
+func (a *answer) decideWith(theirs nextReply, addresses []*address, qtype uint16) policy.Decision {
+	view := a.record.view(a.family, a.record.eligible())
 	view.Start = a.start
 	tier := view.Tiers[a.record.next.tier-1]
-	at := slices.IndexFunc(tier, func(t policy.Target) bool { return t.Kind == model.Next })
-	tier[at].Addresses = slices.DeleteFunc(tier[at].Addresses, func(known policy.Address) bool {
+	next := &tier[slices.IndexFunc(tier, func(t policy.Target) bool { return t.Kind == model.Next })]
+	next.Addresses = slices.DeleteFunc(next.Addresses, func(known policy.Address) bool {
 		return known.IsUnspecified() || typeOf(known.Addr) == qtype || !theirs.exists()
 	})
 	for _, one := range addresses {
-		tier[at].Addresses = append(tier[at].Addresses, one.view(eligible))
-	}
-	if slices.ContainsFunc(addresses, eligible) {
-		// What was hoped holds: it is neither to be chosen again by chance, nor by
-		// another share of trickle.
-		view.Start = hoped.Tier
-		if !slices.ContainsFunc(hoped.Picks, func(p policy.Pick) bool { return !isNext(p) }) {
-			alone(tier, at)
-		}
+		next.Addresses = append(next.Addresses, one.view(a.record.eligible()))
 	}
 	return view.Decide(a.family)
-}
-
-// alone leaves nothing in the tier for a policy to choose but the i-th target.
-func alone(tier policy.Tier, i int) {
-	for j := range tier {
-		if j != i {
-			tier[j].Addresses, tier[j].Record = nil, nil
-		}
-	}
 }
 
 // learn returns the addresses that next stands for in a reply to q. Those that

@@ -18,12 +18,25 @@ type nextReply struct {
 	err      error
 }
 
-// write passes the reply on as it is.
-func (n nextReply) write(w dns.ResponseWriter) (int, error) {
+// write passes the reply on as it is, but for how much of the client's network it
+// is good for.
+func (n nextReply) write(q query, scope int) (int, error) {
 	if n.Msg == nil {
 		return n.rcode, n.err
 	}
-	return n.rcode, w.WriteMsg(n.Msg)
+	return n.rcode, q.w.WriteMsg(q.scoped(n.Msg, scope))
+}
+
+// scope is how much of the client's network the reply says that it is good for.
+func (n nextReply) scope() int {
+	if n.Msg == nil {
+		return 0
+	}
+	subnet := subnetOf(n.Msg)
+	if subnet == nil {
+		return 0
+	}
+	return int(subnet.SourceScope)
 }
 
 // failed reports whether there is a failure, or nothing at all.
@@ -106,10 +119,10 @@ func (n nextReply) filtered(picks []policy.Pick, ttl time.Duration) *dns.Msg {
 	unpicked := func(rr dns.RR) bool {
 		addr := addrOf(rr)
 		mine := func(p policy.Pick) bool { return isNext(p) && p.Addr == addr }
-		return addr.IsValid() && !slices.ContainsFunc(picks, mine)
+		return isAddress(rr.Header().Rrtype) && !slices.ContainsFunc(picks, mine)
 	}
 	changes := func(rr dns.RR) bool { return unpicked(rr) || rr.Header().Ttl > most }
-	others := slices.DeleteFunc(slices.Clone(picks), isNext)
+	others := once(slices.DeleteFunc(slices.Clone(picks), isNext))
 	if len(others) == 0 && !slices.ContainsFunc(n.Answer, changes) {
 		return n.Msg
 	}

@@ -111,6 +111,12 @@ func (r *record) answering(qtype uint16) (policy.Family, bool) {
 	return r.familyOf(qtype), ok
 }
 
+// has reports whether questions of type qtype are for the record even while it
+// answers with no CNAME.
+func (r *record) has(qtype uint16) bool {
+	return slices.Contains(r.Types, qtype) || qtype == dns.TypeCNAME
+}
+
 // ofZones are the types that are left to the plugins that have the zone.
 var ofZones = []uint16{
 	dns.TypeSOA, dns.TypeNS, dns.TypeDS, dns.TypeDNSKEY, dns.TypeCDS, dns.TypeCDNSKEY,
@@ -177,20 +183,29 @@ func (r *record) stop() {
 	r.wakeAt(time.Time{})
 }
 
-// answerIn returns what questions of family f are answered with, or nil where
-// the record does not answer them.
-func (r *record) answerIn(f policy.Family) *answer {
+// answersIn returns what questions of family f are answered with: by two families
+// where the record chooses for each, and is asked for either.
+func (r *record) answersIn(f policy.Family) []*answer {
 	if r.cname {
 		f = policy.Any
 	}
-	return r.answers[f].Load()
+	if a := r.answers[f].Load(); a != nil {
+		return []*answer{a}
+	}
+	var all []*answer
+	for _, f := range r.families {
+		if a := r.answers[f].Load(); a != nil {
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // view is what the record's targets stand for now, as package policy sees it.
 func (r *record) view(f policy.Family, eligible func(*address) bool) *policy.Record {
 	v := &policy.Record{Rules: r.rules, Tiers: make([]policy.Tier, len(r.tiers))}
-	if a := r.answerIn(f); a != nil {
-		v.Start = a.start
+	for _, a := range r.answersIn(f) {
+		v.Start = max(v.Start, a.start)
 	}
 	for i, targets := range r.tiers {
 		v.Tiers[i] = make(policy.Tier, len(targets))
@@ -204,6 +219,14 @@ func (r *record) view(f policy.Family, eligible func(*address) bool) *policy.Rec
 func measured(a *address) bool { return a.verdict().Eligible() }
 
 func assumed(*address) bool { return true }
+
+// eligible returns which addresses are to be answered with.
+func (r *record) eligible() func(*address) bool {
+	if r.Observe {
+		return assumed
+	}
+	return measured
+}
 
 // count counts what a question was answered with, and tells it to other plugins.
 func (r *record) count(ctx context.Context, c policy.Choice) {

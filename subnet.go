@@ -73,32 +73,41 @@ func isSubnet(o dns.EDNS0) bool { return o.Option() == dns.EDNS0SUBNET }
 func isOPT(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeOPT }
 
 // passed is a writer of what the next plugins reply in place of the record: good
-// for the client that they were asked for, and for the record's TTL, or a
-// recovery would be noticed late.
+// for the client that they were asked for.
 type passed struct {
 	dns.ResponseWriter
 	query query
 	scope int
-	ttl   time.Duration
 }
 
 // WriteMsg implements dns.ResponseWriter.
 func (p passed) WriteMsg(m *dns.Msg) error {
-	m = p.query.scoped(capped(m, uint32(p.ttl/time.Second)), p.scope)
-	return p.ResponseWriter.WriteMsg(m)
+	return p.ResponseWriter.WriteMsg(p.query.scoped(m, p.scope))
 }
 
-// capped returns m with no TTL above most: neither of the answer, nor of its
-// absence (RFC 2308, 5). m itself is not touched: it may be a cache's.
-func capped(m *dns.Msg, most uint32) *dns.Msg {
-	capped := m.Copy()
-	for _, rr := range capped.Answer {
+// capped is a writer of what they reply to a question that the record answers:
+// good for its TTL at most, or a recovery would be noticed late.
+type capped struct {
+	dns.ResponseWriter
+	ttl time.Duration
+}
+
+// WriteMsg implements dns.ResponseWriter. Neither the answer lives longer, nor
+// its absence (RFC 2308, 5); what is signed keeps its data. m itself is not
+// touched: it may be a cache's.
+func (c capped) WriteMsg(m *dns.Msg) error {
+	most := uint32(c.ttl / time.Second)
+	mine := m.Copy()
+	for _, rr := range mine.Answer {
 		rr.Header().Ttl = min(rr.Header().Ttl, most)
 	}
-	for i, rr := range capped.Ns {
+	for _, rr := range mine.Ns {
 		if soa, ok := rr.(*dns.SOA); ok {
-			capped.Ns[i] = withTTL(soa, time.Duration(min(most, soa.Minttl))*time.Second)
+			soa.Hdr.Ttl = min(soa.Hdr.Ttl, soa.Minttl, most)
+			if !slices.ContainsFunc(mine.Ns, signature) {
+				soa.Minttl = min(soa.Minttl, most)
+			}
 		}
 	}
-	return capped
+	return c.ResponseWriter.WriteMsg(mine)
 }

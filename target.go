@@ -29,8 +29,8 @@ type target struct {
 	// known a moment before.
 	known atomic.Bool
 
-	// addresses are what the target stands for now. They change one record at a
-	// time, by stand.
+	// addresses are what the target stands for now. They change while the record
+	// is locked, or before it answers.
 	addresses atomic.Pointer[[]*address]
 
 	// transitions counts the changes of verdict by the verdict they led to.
@@ -76,7 +76,7 @@ func newAddress(t *target, addr netip.Addr, host string) *address {
 
 // nameOnly reports whether the target is an alias for types other than those of
 // addresses: it may have none, and stands for one that is never probed.
-func (t *target) nameOnly() bool { return t.Kind == model.Alias && t.record.addressless && !t.CNAME }
+func (t *target) nameOnly() bool { return t.Kind == model.Alias && t.record.addressless }
 
 // list returns the addresses that the target stands for now.
 func (t *target) list() []*address { return *t.addresses.Load() }
@@ -120,10 +120,7 @@ func (t *target) onlyAsked() bool {
 	if t.Kind == model.Next && t.record.Wildcard() {
 		return true
 	}
-	if t.Kind != model.Next && (!t.CNAME || t.child != nil) {
-		return false
-	}
-	return len(t.list()) == 0 && !t.known.Load()
+	return (t.Kind == model.Next || t.CNAME) && len(t.list()) == 0 && t.unresolved()
 }
 
 // anyAddress stands for the addresses that only a question can tell. It is never
