@@ -77,7 +77,7 @@ func TestNextAuthenticData(t *testing.T) {
 	t.Parallel()
 	sites := startTargets(t, 3, ok)
 	origin := startAliasOrigin(t, "$TTL 600\n"+aliasA("www", sites[1].ip, sites[2].ip)+aliasA("short", sites[1].ip))
-	origin.secure = true
+	origin.set(func() { origin.secure = true })
 	s := start(t, zone("forward . {$ORIGIN}\n"+
 		aliasRecord("www.example.org", "primary next\nsecondary {$T1}\nttl 86400s")+
 		aliasRecord("short.example.org", "primary next\nsecondary {$T1}\nttl 5s")), sites.vars(), origin.vars())
