@@ -121,14 +121,9 @@ func (r *running) ask(name string) string {
 	return summary(m, 0, err)
 }
 
-// await waits for a condition that is to come true.
 func (r *running) await(what string, condition func() bool) {
 	r.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !condition(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			r.Fatalf("waited too long for %s", what)
-		}
-	}
+	await(r.T, what, condition)
 }
 
 func (r *running) expectChecks(want int) {
