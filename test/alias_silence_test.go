@@ -66,15 +66,18 @@ func TestAliasWithoutDataOnce(t *testing.T) {
 	s.log.mustLog(t, 0, "has no address")
 }
 
+// aliasFailures are the ways in which an origin has no answer.
+var aliasFailures = map[string]func(*aliasOrigin){
+	"SERVFAIL": func(o *aliasOrigin) { o.rcode = dns.RcodeServerFailure },
+	"REFUSED":  func(o *aliasOrigin) { o.rcode = dns.RcodeRefused },
+	"silence":  func(o *aliasOrigin) { o.mute = true },
+}
+
 // No answer is none about the name: it keeps its addresses for stale, and loses
 // them then, until there are answers again. Each change is in the log, once.
 func TestAliasWithoutAnswer(t *testing.T) {
 	t.Parallel()
-	for name, fail := range map[string]func(*aliasOrigin){
-		"SERVFAIL": func(o *aliasOrigin) { o.rcode = dns.RcodeServerFailure },
-		"REFUSED":  func(o *aliasOrigin) { o.rcode = dns.RcodeRefused },
-		"silence":  func(o *aliasOrigin) { o.mute = true },
-	} {
+	for name, fail := range aliasFailures {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sites := startTargets(t, 2, ok)
@@ -105,11 +108,7 @@ func TestAliasWithoutAnswer(t *testing.T) {
 // they have, be it a denial, it is not.
 func TestAliasResolver(t *testing.T) {
 	t.Parallel()
-	for name, fail := range map[string]func(*aliasOrigin){
-		"SERVFAIL": func(o *aliasOrigin) { o.rcode = dns.RcodeServerFailure },
-		"REFUSED":  func(o *aliasOrigin) { o.rcode = dns.RcodeRefused },
-		"silence":  func(o *aliasOrigin) { o.mute = true },
-	} {
+	for name, fail := range aliasFailures {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sites := startTargets(t, 3, ok)
