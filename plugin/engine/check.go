@@ -15,7 +15,8 @@ import (
 // ctx does.
 //
 // An error with a method Broken() bool that returns true says that the probe
-// could not run on this machine, which says nothing about the target.
+// could not run on this machine, which says nothing about the target; neither
+// does one with a method Late() bool that returns true.
 type Prober interface {
 	Probe(ctx context.Context) (connect time.Duration, err error)
 }
@@ -49,10 +50,11 @@ func (s *Settings) observe(r result) {
 // Status is what is known of a check.
 type Status struct {
 	Verdict verdict.Verdict
-	Since   time.Time // when the verdict began
-	Probed  time.Time // when the last probe started; zero before the first
-	Err     error     // what it found; nil is healthy
-	Broken  bool      // it could not run on this machine
+	Since   time.Time     // when the verdict began
+	Probed  time.Time     // when the last probe started; zero before the first
+	Took    time.Duration // that it took
+	Err     error         // what it found; nil is healthy
+	Broken  bool          // it could not run on this machine
 }
 
 // Check is one check in the engine: what it has found, and when it looks again.
@@ -76,6 +78,7 @@ type Check[O comparable] struct {
 	state  verdict.State
 	need   uint64 // the guard's probe that the check waits for; 0 where it does not
 	status Status
+	recent recent
 	claims []claim[O]
 	timer  *time.Timer        // nil until started
 	cancel context.CancelFunc // of the probe in flight, or nil

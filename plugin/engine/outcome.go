@@ -14,7 +14,7 @@ const (
 	Success Outcome = iota
 	Failure
 	Broken // it could not run on this machine
-	Late   // this process was held up meanwhile, so nobody knows what it means
+	Late   // nobody knows what it means: this process was held up meanwhile, or it is too early to tell
 )
 
 var outcomes = [...]string{Success: "success", Failure: "failure", Broken: "broken", Late: "late"}
@@ -30,9 +30,12 @@ func (panicked) Broken() bool { return true }
 
 func classify(err error, started, ended time.Time, timeout time.Duration) Outcome {
 	var b interface{ Broken() bool }
+	var l interface{ Late() bool }
 	switch {
 	case errors.As(err, &b) && b.Broken():
 		return Broken
+	case errors.As(err, &l) && l.Late():
+		return Late
 	case heldUp(started, ended, timeout): // first: invert makes a success of a failure
 		return Late
 	case err == nil:

@@ -101,7 +101,8 @@ func (c *Check[O]) finish(r result) (report func(), ok bool) {
 		return nil, false
 	}
 	before := c.status
-	c.status.Probed, c.status.Err = r.started, r.err
+	c.status.Probed, c.status.Took, c.status.Err = r.started, r.took, r.err
+	c.recent.add(r.outcome, r.took)
 	if r.outcome != Late {
 		c.status.Broken = r.outcome == Broken
 	}
