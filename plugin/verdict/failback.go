@@ -59,6 +59,20 @@ func (h Hold) Next(now time.Time, f Failback, tiers []Tier) (next Hold, wake tim
 	return next, wake
 }
 
+// Back returns the hold that follows h when an operator says to go back: to a tier
+// that fares well enough, or where to is 0 to the first such one. It reports
+// whether there is a better one than that which is held.
+func (h Hold) Back(to int, tiers []Tier) (Hold, bool) {
+	if to == 0 {
+		to = firstEligible(tiers)
+	}
+	if to == 0 || to >= h.Tier || !tiers[to-1].Eligible {
+		return h, false
+	}
+	h.Tier = to
+	return h, true
+}
+
 // track returns since when each tier is eligible without a break.
 func (h Hold) track(now time.Time, tiers []Tier) []time.Time {
 	since := make([]time.Time, len(tiers))

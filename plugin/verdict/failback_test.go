@@ -127,6 +127,32 @@ func TestNextLeavesTheHoldAlone(t *testing.T) {
 	}
 }
 
+func TestBack(t *testing.T) {
+	tests := []struct {
+		held  int
+		tiers string
+		to    int
+		tier  int
+		ok    bool
+	}{
+		{2, "ee", 0, 1, true},
+		{3, "-ee", 0, 2, true},
+		{3, "eee", 2, 2, true},
+		{3, "e-e", 2, 3, false}, // not eligible
+		{2, "eee", 3, 2, false}, // not better
+		{2, "eee", 2, 2, false},
+		{2, "-e", 0, 2, false},
+		{2, "--", 0, 2, false},
+		{0, "ee", 0, 0, false}, // nothing is held
+	}
+	for _, tt := range tests {
+		next, ok := Hold{Tier: tt.held}.Back(tt.to, tiers(tt.tiers))
+		if next.Tier != tt.tier || ok != tt.ok {
+			t.Errorf("%+v: holds %d, %v", tt, next.Tier, ok)
+		}
+	}
+}
+
 func TestZeroHoldStartsAtTheTop(t *testing.T) {
 	if got := (Hold{}).Start(); got != 1 {
 		t.Errorf("starts at %d", got)
