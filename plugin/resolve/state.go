@@ -172,3 +172,10 @@ func (s State) expired(stale time.Duration, now time.Time) State {
 	}
 	return s.with(addrs)
 }
+
+// Remembered returns what is known of a name that had addrs, of both families,
+// when somebody last looked.
+func Remembered(addrs []netip.Addr, ttl time.Duration) State {
+	sorted := slices.Compact(slices.SortedFunc(slices.Values(addrs), netip.Addr.Compare))
+	return State{Addrs: sorted, TTL: ttl, Known: len(sorted) > 0, families: [2]family{{ttl: ttl}, {ttl: ttl}}}
+}
