@@ -105,12 +105,17 @@ func (d *Decision) hasCandidates(m *match) bool {
 }
 
 // trickle returns the step of the next eligible tier for the share of queries
-// that is to keep it warm, and for all others the i-th as it is. It never goes up
-// to a tier that is held back.
+// that is to keep it warm, and for all others the i-th as it is.
 func (d *Decision) trickle(m *match, i int) int {
 	if d.rules.Trickle == 0 || !d.steps[i].enough || rand.IntN(100) >= d.rules.Trickle {
 		return i
 	}
+	return d.standby(m, i)
+}
+
+// standby returns the step of the next eligible tier behind that of the i-th, or
+// that one where there is none. It never goes up to a tier that is held back.
+func (d *Decision) standby(m *match, i int) int {
 	for next := i + 1; next < len(d.steps); next++ {
 		if s := &d.steps[next]; s.enough && s.Tier > d.steps[i].Tier && s.takes(m) {
 			return next

@@ -52,12 +52,30 @@ func (c *clients) add(value string, r ref) {
 		c.networks[FamilyOf(prefix.Addr())].add(prefix, r)
 		return
 	}
+	key := regionOf(value)
+	c.regions[key] = append(c.regions[key], r)
+}
+
+func regionOf(value string) region {
 	level, code, _ := strings.Cut(value, ":")
 	key := region{level: level, code: code}
 	if level == subdivision {
 		key.code, key.part, _ = strings.Cut(code, "-")
 	}
-	c.regions[key] = append(c.regions[key], r)
+	return key
+}
+
+// group returns the targets that stand for a value, which is one of theirs.
+func (c *clients) group(value string) []ref {
+	if value == "*" {
+		return c.anyone
+	}
+	if prefix, err := netip.ParsePrefix(value); err == nil {
+		networks := c.networks[FamilyOf(prefix.Addr())]
+		itself, _ := networks.find(prefix.Masked())
+		return networks[itself].refs
+	}
+	return c.regions[regionOf(value)]
 }
 
 // match is how a client matches a record's values: groups of targets, the most

@@ -86,11 +86,12 @@ type Decision struct {
 //
 // The same goes for a target that stands for another record which has nothing
 // for a client: to that client it is not there.
-func (r *Record) Decide(f Family) Decision {
+func (r *Record) Decide(f Family) Decision { return r.decide(r.views(f)) }
+
+func (r *Record) decide(views []view) Decision {
 	d := Decision{rules: r.Rules}
-	views := r.views(f)
 	if hasCandidates(views) {
-		start := max(0, min(r.Start-1, len(views)))
+		start := r.start()
 		d.search(views[start:])
 		d.search(views[:start])
 		d.letGo(views)
@@ -103,11 +104,14 @@ func (r *Record) Decide(f Family) Decision {
 	return d
 }
 
+// start is the tier at which the search starts, from 0.
+func (r *Record) start() int { return max(0, min(r.Start-1, len(r.Tiers))) }
+
 // Eligible reports for each tier whether the search would stop there.
 func (r *Record) Eligible(f Family) []bool {
 	var eligible []bool
 	for _, v := range r.views(f) {
-		eligible = append(eligible, v.enough || v.absent())
+		eligible = append(eligible, v.stops())
 	}
 	return eligible
 }
@@ -189,6 +193,27 @@ func (d *Decision) first() *step {
 		i++
 	}
 	return &d.steps[i]
+}
+
+// Candidates are the addresses that a client may get whom no policy treats
+// differently: policy and limit choose among them. There is none where Kind is
+// not Answer.
+func (d *Decision) Candidates() []Pick {
+	s := d.first()
+	if s.Kind != Answer {
+		return nil
+	}
+	var picks []Pick
+	for i := range s.options {
+		o := &s.options[i]
+		picks = append(picks, o.picks...)
+		if o.child != nil {
+			for _, p := range o.child.decision.Candidates() {
+				picks = append(picks, Pick{o.Target, p.Addr})
+			}
+		}
+	}
+	return picks
 }
 
 // healthy reports whether the record answers eligible targets.

@@ -74,6 +74,9 @@ type Target struct {
 	Addresses []Address
 	// Record is set where the target stands for another failover record.
 	Record *Record
+	// Drained makes the target never eligible, because an operator drained it, as
+	// Drain does because the Corefile says so.
+	Drained bool
 }
 
 // Tier is the targets of one rank.

@@ -97,7 +97,7 @@ func (b *builder) target(depth, health int) Target {
 			Latitude: b.Float64()*180 - 90, Longitude: b.Float64()*360 - 180, Bias: oneOf(b, 0, 0, 50, -50, 99, -99),
 		}
 	}
-	t := Target{Target: m}
+	t := Target{Target: m, Drained: b.chance(10)}
 	if depth > 0 && b.chance(35) {
 		t.Record = b.record(depth - 1)
 		health := oneOf(b, 100, 100, health)
@@ -167,8 +167,8 @@ func describe(r *Record, indent string) string {
 	fmt.Fprintf(&s, "%s%s start %d min %+v fail %+v trickle %d\n", indent, r.Policy, r.Start, r.MinHealthy, r.Fail, r.Trickle)
 	for i, tier := range r.Tiers {
 		for _, t := range tier {
-			fmt.Fprintf(&s, "%s  tier %d %s weight %d drain %v evaluate %v clients %v location %v",
-				indent, i+1, t.Text, t.Weight, t.Drain, t.EvaluateTargetHealth, t.Clients, t.Location)
+			fmt.Fprintf(&s, "%s  tier %d %s weight %d drain %v %v evaluate %v clients %v location %v",
+				indent, i+1, t.Text, t.Weight, t.Drain, t.Drained, t.EvaluateTargetHealth, t.Clients, t.Location)
 			for _, a := range t.Addresses {
 				fmt.Fprintf(&s, " %v:%v:%v", a.Addr, a.Eligible, a.Meter)
 			}

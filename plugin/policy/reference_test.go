@@ -113,7 +113,7 @@ func sicken(r *Record, bad map[netip.Addr]bool) *Record {
 }
 
 func isEligible(t Target, f Family) bool {
-	if t.Drain {
+	if t.Drain || t.Drained {
 		return false
 	}
 	if t.Record == nil {
@@ -130,7 +130,7 @@ func isCandidate(t Target, f Family) bool {
 	}
 	undrained := *t.Target
 	undrained.Drain = false
-	t.Target = &undrained
+	t.Target, t.Drained = &undrained, false
 	return within(t, f, false, nil).line(nil).kind == Answer || t.EvaluateTargetHealth && isEligible(t, f)
 }
 
@@ -257,7 +257,7 @@ func (in answerer) line(c *client) line {
 	}
 	for i, tier := range in.Tiers {
 		for _, drained := range []bool{false, true} {
-			isOne := func(t Target) bool { return t.Drain == drained }
+			isOne := func(t Target) bool { return (t.Drain || t.Drained) == drained }
 			targets := keep(in.answered(tier, false, c), isOne)
 			candidates := keep(tier, func(t Target) bool { return isOne(t) && isCandidate(t, in.f) })
 			if len(targets) > 0 || c == nil && len(candidates) > 0 {

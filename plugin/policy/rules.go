@@ -40,3 +40,15 @@ func NewRules(r *model.Record) *Rules {
 	}
 	return rules
 }
+
+// copy returns rules that remember what these do, and from now on nothing more.
+func (r *Rules) copy() *Rules {
+	copied := *r
+	copied.current = make([][families]atomic.Int32, len(r.current))
+	for i := range r.current {
+		for f := range r.current[i] {
+			copied.current[i][f].Store(r.current[i][f].Load())
+		}
+	}
+	return &copied
+}

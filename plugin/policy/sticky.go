@@ -1,6 +1,10 @@
 package policy
 
-import "github.com/cespare/xxhash/v2"
+import (
+	"net/netip"
+
+	"github.com/cespare/xxhash/v2"
+)
 
 // Networks of these sizes are one client to policy sticky: those that RFC 7871,
 // 11.1, recommends to tell at most.
@@ -15,7 +19,7 @@ const (
 // The score depends on nothing but network and word: servers, restarts and
 // reloads agree on it.
 func (s *step) sticky(q *query) int {
-	client := q.network()
+	client := hash(q.network())
 	best, highest := none, uint64(0)
 	for i := range s.options {
 		o := &s.options[i]
@@ -29,11 +33,11 @@ func (s *step) sticky(q *query) int {
 	return best
 }
 
-// network is the hash of the client's network.
-func (q *query) network() uint64 {
+// network is the client's network as far as it is known.
+func (q *query) network() netip.Prefix {
 	prefix := q.prefix()
 	if !prefix.IsValid() {
-		return 0
+		return prefix
 	}
 	bits := stickyBits6
 	if prefix.Addr().Is4() {
@@ -44,7 +48,16 @@ func (q *query) network() uint64 {
 		// It is shorter than the address, so there is no error.
 		prefix, _ = prefix.Addr().Prefix(bits)
 	}
-	addr := prefix.Addr().As16()
+	return prefix
+}
+
+// hash is that of a network, whose length does not matter; 0 where it is not
+// known.
+func hash(network netip.Prefix) uint64 {
+	if !network.IsValid() {
+		return 0
+	}
+	addr := network.Addr().As16()
 	return xxhash.Sum64(addr[:])
 }
 

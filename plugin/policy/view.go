@@ -60,7 +60,7 @@ func (v *view) add(t *Target, order int) {
 	eligible, candidate := t.options(order, v.family)
 	switch {
 	case candidate == nil:
-	case t.Drain:
+	case t.drained():
 		v.drained = append(v.drained, *candidate)
 	default:
 		v.serving = append(v.serving, *candidate)
@@ -69,6 +69,9 @@ func (v *view) add(t *Target, order int) {
 		}
 	}
 }
+
+// drained reports whether the target is never eligible, whoever says so.
+func (t *Target) drained() bool { return t.Drain || t.Drained }
 
 // options are the target with its eligible addresses of family f, and with all
 // of them; nil where there are none.
@@ -121,6 +124,9 @@ func hasCandidates(views []view) bool {
 
 // absent reports whether the tier answers in the other family only.
 func (v *view) absent() bool { return !v.hasCandidates() && len(v.elsewhere) > 0 }
+
+// stops reports whether the search would stop at the tier.
+func (v *view) stops() bool { return v.enough || v.absent() }
 
 // look finds the targets that the tier answers in the other family only.
 func (v *view) look(other view) {
