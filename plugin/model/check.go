@@ -3,7 +3,6 @@ package model
 import (
 	"cmp"
 	"net"
-	"path/filepath"
 	"strconv"
 	"time"
 )
@@ -103,11 +102,7 @@ type TLSOptions struct {
 // In returns the options with relative paths taken from dir, as CoreDNS's other
 // plugins take them from the root of a server block.
 func (o TLSOptions) In(dir string) TLSOptions {
-	for _, path := range []*string{&o.CertFile, &o.KeyFile, &o.CAFile} {
-		if *path != "" && !filepath.IsAbs(*path) {
-			*path = filepath.Join(dir, *path)
-		}
-	}
+	o.CertFile, o.KeyFile, o.CAFile = in(dir, o.CertFile), in(dir, o.KeyFile), in(dir, o.CAFile)
 	return o
 }
 

@@ -21,6 +21,10 @@ type Block struct {
 	// `Corefile:7: record "www.example.org": clients "country:DE"`. It is empty
 	// where no target asks for what the plugins geoip and metadata tell.
 	Region string
+	// Heartbeat is the same for the first check of type heartbeat that is not
+	// disabled, as in `Corefile:7: record "www.example.org": check heartbeat
+	// "web-1"`. It is empty where there is none.
+	Heartbeat string
 }
 
 // Record is one name, or wildcard, that the plugin answers for.
