@@ -47,3 +47,37 @@ func TestProbesThatAreTooEarlySayNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestHurry(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		s := serverOf(up())
+		c := w.Claim(1, "a", "key", spec(s))
+		c.Hurry() // not started: nothing to hurry
+		w.Start()
+		pass(t.Context(), time.Second)
+		c.Hurry()
+		pass(t.Context(), 11*time.Second)
+		w.expectStarts(t, s, 0, time.Second, 11*time.Second)
+		w.Retain(only(2))
+		c.Hurry() // released
+		pass(t.Context(), time.Minute)
+		w.expectStarts(t, s, 0, time.Second, 11*time.Second)
+	})
+}
+
+// A probe never overlaps itself, however many are in a hurry.
+func TestHurryDuringAProbe(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		s := serverOf(step{takes: 2 * time.Second}, up())
+		c := w.Claim(1, "a", "key", spec(s))
+		w.Start()
+		for range 20 {
+			pass(t.Context(), 50*time.Millisecond)
+			c.Hurry()
+		}
+		pass(t.Context(), 2*time.Second)
+		if s.most != 1 || len(w.starts(s)) != 1 {
+			t.Errorf("%d probes at once, at %v", s.most, w.starts(s))
+		}
+	})
+}
