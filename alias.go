@@ -73,7 +73,10 @@ func (f *Failover) prepareResolving(process model.Process, before *configuration
 	for key, a := range aliases {
 		from, same := known[key]
 		if !same {
-			from = known[key.anyThreshold()]
+			from, same = known[key.anyThreshold()]
+		}
+		if !same {
+			from = healthcheck.memory.name(f, key)
 		}
 		a.add(key, from)
 	}

@@ -15,13 +15,14 @@ import (
 // until the health of a target changes. It is read-only.
 type answer struct {
 	policy.Decision
-	// measured is the decision by the measured health; it differs from Decision
-	// only while the record observes.
-	measured policy.Decision
+	// actual is the decision by health as it is; it differs from Decision only
+	// while the record observes.
+	actual policy.Decision
 
 	record *record
 	family policy.Family
-	start  int // the tier at which the search starts, as failback has it
+	since  time.Time // when what is told of actual began
+	start  int       // the tier at which the search starts, as failback has it
 
 	// unresolved is whether a target that may be answered is an alias of which
 	// nothing is known yet, so that a question must wait for that.
@@ -38,15 +39,15 @@ type answer struct {
 // although no health changes: zero is never.
 func (a *answer) decide(now time.Time) time.Time {
 	r, f := a.record, a.family
-	view := r.view(f, measured)
+	view := r.view(f, lens{})
 	again := r.hold(now, view, f)
 	a.start = r.holds[f].Start()
 	view.Start = a.start
-	a.measured = view.Decide(f)
-	a.Decision = a.measured
+	a.actual = view.Decide(f)
+	a.Decision = a.actual
 	if r.Observe {
 		a.start = 0
-		view = r.view(f, assumed)
+		view = r.view(f, everything)
 		view.Start = 0
 		a.Decision = view.Decide(f)
 	}
@@ -62,8 +63,12 @@ func (a *answer) decide(now time.Time) time.Time {
 }
 
 // hopeful changes a view so that next has an eligible address of each family,
-// which is as fast as one that is known.
+// which is as fast as one that is known. There is no hope where an operator says
+// otherwise.
 func (r *record) hopeful(view *policy.Record) *policy.Record {
+	if r.lens().through(r.next).none {
+		return view
+	}
 	tier := view.Tiers[r.next.tier-1]
 	next := &tier[slices.IndexFunc(tier, func(t policy.Target) bool { return t.Kind == model.Next })]
 	hoped := slices.Clone(anyAddress)
@@ -81,14 +86,18 @@ func (r *record) hopeful(view *policy.Record) *policy.Record {
 // hold settles which tier is held in family f, and returns when that must be
 // done again: zero is never. Without waiting to fail back nothing is held.
 func (r *record) hold(now time.Time, view *policy.Record, f policy.Family) time.Time {
+	var again time.Time
+	r.holds[f], again = r.nextHold(now, view, f)
+	return again
+}
+
+// nextHold returns the hold of now, without making it the record's.
+func (r *record) nextHold(now time.Time, view *policy.Record, f policy.Family) (verdict.Hold, time.Time) {
 	if r.Failback.Mode == model.FailbackAuto {
-		r.holds[f] = verdict.Hold{}
-		return time.Time{}
+		return verdict.Hold{}, time.Time{}
 	}
 	failback := verdict.Failback{Manual: r.Failback.Mode == model.FailbackManual, After: r.Failback.After}
-	var again time.Time
-	r.holds[f], again = r.holds[f].Next(now, failback, r.tiersOf(view, f))
-	return again
+	return r.holds[f].Next(now, failback, r.tiersOf(view, f))
 }
 
 // tiersOf says how the tiers fare in family f.

@@ -50,7 +50,7 @@ func (r *record) avoids(qname string, addr netip.Addr) bool {
 		return true
 	}
 	a := r.handler.known(r.next, qname, addr)
-	return a != nil && !measured(a) && !r.Observe
+	return a != nil && !a.eligible()
 }
 
 // bypassedBy reports whether rr is an HTTPS or SVCB record with a hint that the

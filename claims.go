@@ -58,6 +58,9 @@ func (cl *claims) claim(a, before *address) error {
 		if err != nil {
 			return err
 		}
+		if before == nil {
+			starts[i] = healthcheck.memory.verdict(a, i)
+		}
 		spec.Verdict, spec.Since = starts[i].Verdict, starts[i].Since
 		a.checks[i] = healthcheck.engine.Claim(cl.configuration.generation, cl.owner(a, i), cl.identify(a, i), spec)
 	}
@@ -116,11 +119,7 @@ func (cl *claims) model(a *address, n int) model.Check {
 }
 
 func (cl *claims) spec(a *address, n int) (engine.Spec[owner], error) {
-	kit := cl.kit
-	if a.host != "" {
-		kit = probe.NewKit() // one for all names would keep every name ever asked for
-	}
-	prober, err := kit.Prober(cl.model(a, n), a.Addr)
+	prober, err := cl.prober(a, n)
 	if err != nil {
 		return engine.Spec[owner]{}, err
 	}
@@ -130,6 +129,18 @@ func (cl *claims) spec(a *address, n int) (engine.Spec[owner], error) {
 		cl.settings[key] = settings(*m)
 	}
 	return engine.Spec[owner]{Prober: prober, Settings: cl.settings[key]}, nil
+}
+
+func (cl *claims) prober(a *address, n int) (engine.Prober, error) {
+	m := cl.model(a, n)
+	if m.Type == model.Heartbeat {
+		return newHeartbeat(&healthcheck.beats, &m), nil
+	}
+	kit := cl.kit
+	if a.host != "" {
+		kit = probe.NewKit() // one for all names would keep every name ever asked for
+	}
+	return kit.Prober(m, a.Addr)
 }
 
 func settings(m model.Check) *engine.Settings {

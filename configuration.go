@@ -27,9 +27,14 @@ type configuration struct {
 	context    caddy.Context
 	handlers   []*Failover
 
-	process *model.Process // what a server block says of the whole process, or nil
-	root    string         // of that block, for relative paths
-	guard   *guard         // nil without
+	process   *model.Process // what a server block says of the whole process, or nil
+	guard     *guard         // nil without
+	operation *operation     // nil before it starts
+
+	indexed sync.Once
+	found   *index // see index
+	hashed  sync.Once
+	sum     string // see hash
 }
 
 // storageKey is the key of the configuration in its instance.
@@ -133,14 +138,15 @@ func (c *configuration) add(f *Failover) error {
 	if c.process != nil {
 		return fmt.Errorf("%s: the settings of the process stand at %s already", p.Place, c.process.Place)
 	}
-	c.process, c.root = p, f.config.Root
+	absolute := p.In(f.config.Root)
+	c.process = &absolute
 	return nil
 }
 
 // settings returns those of the process.
 func (c *configuration) settings() model.Process {
 	if c.process == nil {
-		return model.Process{Stale: model.DefaultStale}
+		return model.Process{Stale: model.DefaultStale, StatusTo: model.DefaultStatusTo}
 	}
 	return *c.process
 }
@@ -156,9 +162,18 @@ func (c *configuration) start() error {
 		if err := f.knowsRegions(); err != nil {
 			return err
 		}
+		if f.block.Heartbeat != "" && c.settings().Admin == nil {
+			return fmt.Errorf(`%s: nobody could send it; add "admin 127.0.0.1:9191" to the settings of the process`,
+				f.block.Heartbeat)
+		}
 	}
 	before := healthcheck.newest()
-	if err := c.claim(before); err != nil {
+	healthcheck.remember(c.settings().StateFile)
+	var err error
+	if c.operation, err = healthcheck.newOperation(c.settings()); err == nil {
+		err = c.claim(before)
+	}
+	if err != nil {
 		c.stop()
 		return err
 	}
@@ -179,13 +194,18 @@ func (c *configuration) claim(before *configuration) (err error) {
 	records, learned := before.records(), before.learned()
 	for _, f := range c.handlers {
 		for _, r := range f.records {
-			r.inherit(records[f.keyOf(r)])
+			r.key = f.keyOf(r)
+			r.takeForces()
+			r.inherit(records[r.key])
+			if before == nil {
+				healthcheck.memory.hold(r)
+			}
 		}
 		f.prepareResolving(c.settings(), before)
 		adopt(f.records...)
 		f.claims = newClaims(c, f.config.Root)
 		for _, r := range f.records {
-			if err := r.claim(records[f.keyOf(r)], learned); err != nil {
+			if err := r.claim(records[r.key], learned); err != nil {
 				return fmt.Errorf("record %s: %w", display(r.Name), err)
 			}
 		}
@@ -243,8 +263,19 @@ func (f *Failover) start() {
 	healthcheck.update(f.records...)
 }
 
+// index returns what finds the configuration's records, which has begun; of a nil
+// one it finds none.
+func (c *configuration) index() *index {
+	if c == nil {
+		return newIndex(nil)
+	}
+	c.indexed.Do(func() { c.found = newIndex(c) })
+	return c.found
+}
+
 // stop ends what the configuration does by itself.
 func (c *configuration) stop() {
+	healthcheck.release(c.operation)
 	for _, f := range c.handlers {
 		if f.claims != nil {
 			f.claims.end()
@@ -264,6 +295,7 @@ func (c *configuration) end() error {
 	healthcheck.lifecycle.Lock()
 	defer healthcheck.lifecycle.Unlock()
 	healthcheck.retain(func(other *configuration) bool { return other != c })
+	healthcheck.operations.ending.Wait()
 	for _, f := range c.handlers {
 		if f.resolver != nil {
 			f.resolver.Wait()
@@ -274,10 +306,6 @@ func (c *configuration) end() error {
 	}
 	return nil
 }
-
-// recordKey tells the records of a configuration from each other: the same name
-// at another listener, in another zone or view is another record.
-type recordKey struct{ server, zone, view, name string }
 
 func (f *Failover) keyOf(r *record) recordKey {
 	return recordKey{f.server(), f.zones.Matches(r.Name), f.config.ViewName, r.Name}

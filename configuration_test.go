@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coredns-failover/failover/plugin/status"
 	"github.com/coredns-failover/failover/plugin/verdict"
 
 	"github.com/coredns/caddy"
@@ -234,8 +235,11 @@ func TestReloadTellsWhatItChanges(t *testing.T) {
 	after.handlers[0].config, after.handlers[0].keys = before.handlers[0].config, before.handlers[0].keys
 	err := after.claim(before)
 	changes := update(after.handlers[0].records[0])
-	if err != nil || len(changes) != 1 || changes[0].from.Tier != 2 || changes[0].to.Tier != 1 {
-		t.Errorf("it changes %+v, %v", changes, err)
+	if err != nil || len(changes) != 2 || changes[0].Kind != status.TargetChanged || changes[1].Kind != status.RecordChanged {
+		t.Fatalf("it changes %+v, %v", changes, err)
+	}
+	if from, to := changes[1].From, changes[1].To; from != "failed_over, tier 2 answers" || to != "normal, tier 1 answers" {
+		t.Errorf("it changes from %q to %q", from, to)
 	}
 }
 

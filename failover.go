@@ -64,7 +64,7 @@ func (f *Failover) Name() string { return name }
 func (f *Failover) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	f.meetServer(ctx)
 	if !ours(r) {
-		return plugin.NextOrFailure(f.Name(), f.Next, ctx, w, r)
+		return f.others(ctx, w, r)
 	}
 	rec, exists := f.names.find(r.Question[0].Name)
 	if !exists {
@@ -81,6 +81,15 @@ func (f *Failover) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 // ours reports whether r is of a form that may be for us: a query of class IN.
 func ours(r *dns.Msg) bool {
 	return r.Opcode == dns.OpcodeQuery && len(r.Question) == 1 && r.Question[0].Qclass == dns.ClassINET
+}
+
+// others leaves a message to the next plugins that is not for us, unless it asks
+// for the status of a record.
+func (f *Failover) others(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	if r.Opcode == dns.OpcodeQuery && len(r.Question) == 1 && r.Question[0].Qclass != dns.ClassINET {
+		return f.serveChaos(ctx, w, r)
+	}
+	return plugin.NextOrFailure(f.Name(), f.Next, ctx, w, r)
 }
 
 // query is a question that a record answers. What is chosen for it goes beside
@@ -109,6 +118,9 @@ func (f *Failover) answer(
 	if a.unresolved {
 		rec.resolve(ctx)
 		a = rec.answers[family].Load()
+	}
+	if a.State > policy.Normal {
+		w = a.explained(w, r)
 	}
 	q := query{w, r, a}
 	var picks [mostPicks]policy.Pick
@@ -185,7 +197,7 @@ func (a *answer) within(c policy.Choice, who policy.Client, qtype uint16) policy
 	if qtype == dns.TypeAAAA {
 		family = policy.IPv6
 	}
-	view := a.record.view(a.family, a.record.eligible())
+	view := a.record.view(a.family, a.record.lens())
 	view.Start = c.Tier
 	d := view.Decide(family)
 	if in := d.Choose(who, nil); in.Tier == c.Tier && a.record.next == nil {

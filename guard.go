@@ -20,7 +20,6 @@ func (c *configuration) newGuard() (*guard, error) {
 		return nil, nil
 	}
 	m := *check
-	m.TLS = m.TLS.In(c.root)
 	prober, err := probe.NewKit().Prober(m, netip.Addr{})
 	if err != nil {
 		return nil, err

@@ -28,6 +28,15 @@ type healthchecks struct {
 	// takes for gone, another must not start meanwhile.
 	lifecycle sync.Mutex
 
+	// steering is held while an order of an operator is carried out.
+	steering sync.Mutex
+	forces   forces
+	beats    beats
+
+	operations operations
+	memory     memory
+	latest     atomic.Pointer[configuration] // that began last, even if it has ended
+
 	mu             sync.Mutex
 	last           engine.Generation
 	configurations []*configuration // that have begun, oldest first
@@ -115,7 +124,19 @@ func (h *healthchecks) begin(c *configuration) {
 	h.mu.Lock()
 	h.configurations = append(h.configurations, c)
 	h.mu.Unlock()
+	h.latest.Store(c)
+	h.memory.begin()
+	for _, r := range c.records() {
+		r.takeForces() // those of the last moment
+	}
 	h.guard()
+}
+
+// begun returns the configurations that have begun and not ended, oldest first.
+func (h *healthchecks) begun() []*configuration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.configurations)
 }
 
 // retain ends all configurations that are not live, and releases their claims.
@@ -123,8 +144,21 @@ func (h *healthchecks) retain(live func(*configuration) bool) {
 	for _, gone := range h.forget(live) {
 		gone.stop()
 	}
+	h.forgetOperators()
 	h.guard()
 	h.engine.Retain(h.knows)
+}
+
+// forgetOperators forgets what was said about records and heartbeats that no
+// configuration has any more.
+func (h *healthchecks) forgetOperators() {
+	begun := h.begun()
+	h.forces.retain(func(key forceKey) bool {
+		return slices.ContainsFunc(begun, func(c *configuration) bool { return c.index().has(key) })
+	})
+	h.beats.retain(func(id string) bool {
+		return slices.ContainsFunc(begun, func(c *configuration) bool { return c.index().waiting[id] != nil })
+	})
 }
 
 // forget returns the configurations that are not live, which it no longer knows.
@@ -163,11 +197,7 @@ func (h *healthchecks) beginning() time.Time {
 
 // update lets records decide anew for another reason than a verdict.
 func (h *healthchecks) update(records ...*record) {
-	for _, c := range update(records...) {
-		if c.record.handler.newest() {
-			logChange(c)
-		}
-	}
+	h.tell(slices.DeleteFunc(update(records...), func(c change) bool { return !c.record.handler.newest() }))
 }
 
 // newest reports whether the handler is in the configuration that started last.
@@ -184,9 +214,8 @@ func (h *healthchecks) Transition(owners []owner, t engine.Transition) {
 		o.address.target.transitions[t.To].Add(1)
 	}
 	logTransition(owners, t)
-	for _, c := range changes {
-		logChange(c)
-	}
+	h.tell(changes)
+	h.changed()
 }
 
 // Broken implements engine.Reporter.

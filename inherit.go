@@ -19,6 +19,7 @@ func (r *record) inherit(before *record) {
 		return
 	}
 	copy(r.served, before.served)
+	r.past = before.past
 	before.handOn(r)
 	for _, f := range r.families {
 		if a := before.answers[f].Load(); a != nil {
@@ -49,11 +50,18 @@ func (r *record) targetLike(t *target) *target {
 	return nil
 }
 
-// inherit takes over what before has counted; before may be nil.
+// inherit takes over what before has counted, and what was last told of it;
+// before may be nil.
 func (t *target) inherit(before *target) {
-	if before != nil {
-		t.transitions = before.transitions
+	if before == nil {
+		return
 	}
+	before.record.mu.Lock()
+	told := before.told
+	before.record.mu.Unlock()
+	t.record.mu.Lock()
+	defer t.record.mu.Unlock()
+	t.transitions, t.told = before.transitions, told
 }
 
 // addressLike returns the address of t, which may be nil, that equals addr, or

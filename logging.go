@@ -3,6 +3,7 @@ package failover
 import (
 	"fmt"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/coredns-failover/failover/plugin/model"
 	"github.com/coredns-failover/failover/plugin/policy"
 	"github.com/coredns-failover/failover/plugin/resolve"
+	"github.com/coredns-failover/failover/plugin/status"
 	"github.com/coredns-failover/failover/plugin/verdict"
 
 	"github.com/miekg/dns"
@@ -95,11 +97,14 @@ func others(owners []owner) string {
 	return fmt.Sprintf(" (shared with %s)", strings.Join(names, ", "))
 }
 
-// logChange says that a record's active tier or state changed.
+// logChange says that a record's active tier or state changed. What changed of a
+// target has been said of its check.
 func logChange(c change) {
-	line := fmt.Sprintf("record %s, %v: %s, was %s",
-		display(c.record.Name), c.family, c.record.told(c.to), c.record.told(c.from))
-	if c.to.State == policy.Normal {
+	if c.Kind != status.RecordChanged {
+		return
+	}
+	line := fmt.Sprintf("record %s, %s: %s, was %s", c.Name, c.Family, c.To, c.From)
+	if c.state == policy.Normal {
 		log.Info(line)
 		return
 	}
@@ -167,6 +172,30 @@ func logGuard(s engine.GuardState, err error) {
 	default:
 		log.Infof("guard: %v", s)
 	}
+}
+
+// logState says that what is known can not be kept, or can again.
+func logState(err error) {
+	if err != nil {
+		stateFileErrors.Inc()
+		log.Errorf("state_file: it can not be written, a restart would know nothing newer: %v", err)
+		return
+	}
+	log.Info("state_file: it is written again")
+}
+
+// logNotify says that a receiver does not take notifications, or does again. Its
+// path and query may be a secret.
+func logNotify(receiver string, err error) {
+	host := "receiver"
+	if u, parseErr := url.Parse(receiver); parseErr == nil {
+		host = u.Scheme + "://" + u.Host
+	}
+	if err != nil {
+		log.Errorf("notify %s: %v", host, err)
+		return
+	}
+	log.Infof("notify %s: it takes them again", host)
 }
 
 // told puts a decision into words.

@@ -1,7 +1,6 @@
 package failover
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/coredns-failover/failover/plugin/engine"
 	"github.com/coredns-failover/failover/plugin/model"
+	"github.com/coredns-failover/failover/plugin/notify"
 	"github.com/coredns-failover/failover/plugin/policy"
 	"github.com/coredns-failover/failover/plugin/verdict"
 
@@ -35,9 +35,38 @@ var (
 	}, []string{"type"})
 )
 
+var (
+	notificationsTotal = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: name,
+		Name:      "notifications_total",
+		Help:      "Counter of notifications by result: delivered, retried or dropped.",
+	}, []string{"result"})
+	stateFileErrors = promauto.NewCounter(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: name,
+		Name:      "state_file_errors_total",
+		Help:      "Counter of times that writing the state file began to fail.",
+	})
+)
+
+// Counters begin at 0, so that the first time counts as an increase.
+func init() {
+	for o := notify.Delivered; o <= notify.Dropped; o++ {
+		countNotifications(o, 0)
+	}
+}
+
+func countNotifications(o notify.Outcome, n int) {
+	notificationsTotal.WithLabelValues(o.String()).Add(float64(n))
+}
+
 // observe returns the observer of a check's probes.
 func observe(t model.CheckType) func(engine.Outcome, time.Duration) {
 	seconds := probeDuration.WithLabelValues(string(t))
+	for o := engine.Success; o <= engine.Late; o++ {
+		probesTotal.WithLabelValues(string(t), o.String())
+	}
 	return func(o engine.Outcome, took time.Duration) {
 		probesTotal.WithLabelValues(string(t), o.String()).Inc()
 		seconds.Observe(took.Seconds())
@@ -56,6 +85,11 @@ var (
 	guardDesc  = description("guard_state",
 		"1 for the state of the guard of this server's uplink, 0 for the others.", "state")
 
+	configurationDesc = description("configuration_info",
+		"1 for the hash of all that the Corefile says about failover.", "hash")
+	queuedDesc  = description("notifications_queued", "Number of notifications that wait to be delivered.")
+	writtenDesc = description("state_file_last_write_timestamp_seconds", "When the state file was last written.")
+
 	answersDesc = description("answers_total",
 		"Counter of answers by record and tier; tier 0 is those without a tier.",
 		"server", "zone", "view", "record", "tier")
@@ -66,6 +100,16 @@ var (
 		"1 for the state that a record is in, 0 for the others.",
 		"server", "zone", "view", "record", "state")
 
+	heldDesc = description("record_held",
+		"Whether a better tier is eligible again and failback holds it back, by record and address family.",
+		"server", "zone", "view", "record", "family")
+
+	forcedDesc = description("target_forced",
+		"1 for the state that an operator has forced on a target.",
+		"server", "zone", "view", "record", "tier", "target", "state")
+	silentDesc = description("target_resolve_silent_seconds",
+		"Time for which the name that a target stands for has had no answer; 0 while it has.",
+		"server", "zone", "view", "record", "tier", "target")
 	healthyDesc = description("target_healthy",
 		"Whether a target has a healthy (or unknown) address.",
 		"server", "zone", "view", "record", "tier", "target")
@@ -94,8 +138,9 @@ type collector struct{}
 // Describe implements prometheus.Collector.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		checksDesc, brokenDesc, guardDesc, answersDesc, activeTierDesc, stateDesc,
-		healthyDesc, addressesDesc, healthyAddressesDesc, resolvedDesc, ageDesc, transitionsDesc,
+		checksDesc, brokenDesc, guardDesc, configurationDesc, queuedDesc, writtenDesc,
+		answersDesc, activeTierDesc, stateDesc, heldDesc,
+		forcedDesc, healthyDesc, addressesDesc, healthyAddressesDesc, resolvedDesc, silentDesc, ageDesc, transitionsDesc,
 	} {
 		ch <- d
 	}
@@ -111,6 +156,7 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 		s.gauge(guardDesc, number(one == stats.Guard), one.String())
 	}
 	newest := healthcheck.newest()
+	s.configuration(newest)
 	records := newest.records()
 	s.learned = newest.learned()
 	// In the order that the registry wants: to sort them costs it more than all
@@ -119,11 +165,6 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 		s.labels = []string{key.server, key.zone, key.view, display(key.name)}
 		s.record(records[key])
 	}
-}
-
-func (k recordKey) compare(other recordKey) int {
-	return cmp.Or(cmp.Compare(k.name, other.name), cmp.Compare(k.server, other.server),
-		cmp.Compare(k.view, other.view), cmp.Compare(k.zone, other.zone))
 }
 
 // scrape is one reading of all metrics.
@@ -141,13 +182,33 @@ func (s *scrape) counter(d *prometheus.Desc, v uint64, labels ...string) {
 	s.ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), slices.Concat(s.labels, labels)...)
 }
 
+func (s *scrape) configuration(c *configuration) {
+	if c == nil {
+		return
+	}
+	s.gauge(configurationDesc, 1, c.hash())
+	if notifiers := c.operation.notifiers; len(notifiers) > 0 {
+		queued := 0
+		for _, n := range notifiers {
+			queued += n.Queued()
+		}
+		s.gauge(queuedDesc, float64(queued))
+	}
+	if file := c.operation.state; file != nil {
+		s.gauge(writtenDesc, timestamp(file.Written()))
+	}
+}
+
 func (s *scrape) record(r *record) {
 	for tier, served := range r.served {
 		s.counter(answersDesc, served.Load(), strconv.Itoa(tier))
 	}
 	for _, f := range r.families {
 		if a := r.answers[f].Load(); a != nil {
-			s.gauge(activeTierDesc, float64(a.measured.Tier), f.String())
+			s.gauge(activeTierDesc, float64(a.actual.Tier), f.String())
+		}
+		if r.Failback.Mode != model.FailbackAuto {
+			s.gauge(heldDesc, number(r.waits(f)), f.String())
 		}
 	}
 	state := r.state()
@@ -175,7 +236,12 @@ func (s *scrape) target(t *target) {
 	s.gauge(addressesDesc, float64(len(addresses)), labels...)
 	s.gauge(healthyAddressesDesc, float64(healthy), labels...)
 	if t.name != nil {
-		s.gauge(resolvedDesc, number(t.name.State().Err == nil), labels...)
+		known := t.name.State()
+		s.gauge(resolvedDesc, number(known.Err == nil), labels...)
+		s.gauge(silentDesc, silence(known.Silent()), labels...)
+	}
+	if forced := t.forced(); forced != "" {
+		s.gauge(forcedDesc, 1, append(labels, forced)...)
 	}
 	if oldest > 0 {
 		s.gauge(ageDesc, oldest.Seconds(), labels...)
@@ -183,6 +249,22 @@ func (s *scrape) target(t *target) {
 	for _, to := range []verdict.Verdict{verdict.Healthy, verdict.Unhealthy} {
 		s.counter(transitionsDesc, t.transitions[to].Load(), append(labels, to.String())...)
 	}
+}
+
+// timestamp is a time in seconds since 1970; 0 is never.
+func timestamp(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1000
+}
+
+// silence is how long there has been no answer, in seconds.
+func silence(since time.Time) float64 {
+	if since.IsZero() {
+		return 0
+	}
+	return time.Since(since).Seconds()
 }
 
 // age is the time since the last probe of the check that was probed longest

@@ -107,11 +107,9 @@ func update(records ...*record) []change {
 }
 
 // viewFrom is the view for a record that has this one as a target.
-func (r *record) viewFrom(f policy.Family, eligible func(*address) bool) *policy.Record {
-	if r.Observe {
-		eligible = assumed
-	}
-	v := r.view(f, eligible)
+func (r *record) viewFrom(f policy.Family, l lens) *policy.Record {
+	l.all = l.all || r.Observe
+	v := r.view(f, l)
 	for _, tier := range v.Tiers {
 		for i := range tier {
 			tier[i].Addresses = slices.DeleteFunc(tier[i].Addresses, func(a policy.Address) bool {

@@ -62,7 +62,7 @@ func (a *answer) come(hoped policy.Choice, learned []*address) (c policy.Choice,
 	r := a.record
 	var eligible []policy.Pick
 	for _, one := range learned {
-		if r.Observe || measured(one) {
+		if one.eligible() {
 			eligible = append(eligible, policy.Pick{Target: r.next.Target, Addr: one.Addr})
 		}
 	}
@@ -94,7 +94,8 @@ func (f *Failover) askNext(ctx context.Context, q query) nextReply {
 // decideWith decides what a question of that type is answered with where next
 // stands for those addresses, none of which is eligible.
 func (a *answer) decideWith(theirs nextReply, addresses []*address, qtype uint16) policy.Decision {
-	view := a.record.view(a.family, a.record.eligible())
+	lens := a.record.lens()
+	view := a.record.view(a.family, lens)
 	view.Start = a.start
 	tier := view.Tiers[a.record.next.tier-1]
 	next := &tier[slices.IndexFunc(tier, func(t policy.Target) bool { return t.Kind == model.Next })]
@@ -102,7 +103,7 @@ func (a *answer) decideWith(theirs nextReply, addresses []*address, qtype uint16
 		return known.IsUnspecified() || typeOf(known.Addr) == qtype || !theirs.exists()
 	})
 	for _, one := range addresses {
-		next.Addresses = append(next.Addresses, one.view(a.record.eligible()))
+		next.Addresses = append(next.Addresses, one.view(lens.through(one.target)))
 	}
 	return view.Decide(a.family)
 }

@@ -37,9 +37,12 @@ type record struct {
 	asksClient bool      // answers depend on who asks
 	aliased    bool      // a target is an alias, which may lead back to here
 
-	// served counts the answers by tier; 0 is those without one. Read-only
-	// after the handler has started: a reload hands the counters on.
+	// served counts the answers by tier; 0 is those without one. past is what has
+	// changed. Read-only after the handler has started, like key: a reload hands
+	// them on.
 	served []*atomic.Uint64
+	past   *past
+	key    recordKey
 
 	// answers holds what each family's questions are answered with: a query
 	// reads it with one atomic load.
@@ -56,7 +59,7 @@ type record struct {
 }
 
 func newRecord(m *model.Record) *record {
-	r := &record{Record: m, rules: policy.NewRules(m), decided: make([]bool, len(m.Tiers))}
+	r := &record{Record: m, rules: policy.NewRules(m), past: new(past), decided: make([]bool, len(m.Tiers))}
 	r.addressless = !slices.ContainsFunc(m.Types, isAddress)
 	r.served = append(r.served, new(atomic.Uint64))
 	for i, tier := range m.Tiers {
@@ -126,29 +129,25 @@ var ofZones = []uint16{
 // targets returns those of all tiers.
 func (r *record) targets() []*target { return slices.Concat(r.tiers...) }
 
-// change is a new decision of a record.
-type change struct {
-	record   *record
-	family   policy.Family
-	from, to policy.Decision
-}
-
 // decide decides anew what the record answers, and returns what has changed.
 func (r *record) decide() []change {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.noticeVerdicts()
 	now := time.Now()
-	var changes []change
+	changes := r.turn(now)
 	var wake time.Time
 	for _, f := range r.families {
 		before, after := r.answers[f].Load(), newAnswer(r, f)
 		if again := after.decide(now); wake.IsZero() || !again.IsZero() && again.Before(wake) {
 			wake = again
 		}
+		if after.since = now; before != nil && !before.actual.Differs(after.actual) {
+			after.since = before.since
+		}
 		r.answers[f].Store(after)
-		if before != nil && !before.guessed && before.measured.Differs(after.measured) {
-			changes = append(changes, change{r, f, before.measured, after.measured})
+		if before != nil && !before.guessed && before.actual.Differs(after.actual) {
+			changes = append(changes, r.switched(f, before, after))
 		}
 	}
 	r.wakeAt(wake)
@@ -202,7 +201,7 @@ func (r *record) answersIn(f policy.Family) []*answer {
 }
 
 // view is what the record's targets stand for now, as package policy sees it.
-func (r *record) view(f policy.Family, eligible func(*address) bool) *policy.Record {
+func (r *record) view(f policy.Family, l lens) *policy.Record {
 	v := &policy.Record{Rules: r.rules, Tiers: make([]policy.Tier, len(r.tiers))}
 	for _, a := range r.answersIn(f) {
 		v.Start = max(v.Start, a.start)
@@ -210,22 +209,10 @@ func (r *record) view(f policy.Family, eligible func(*address) bool) *policy.Rec
 	for i, targets := range r.tiers {
 		v.Tiers[i] = make(policy.Tier, len(targets))
 		for j, t := range targets {
-			v.Tiers[i][j] = t.view(f, eligible)
+			v.Tiers[i][j] = t.view(f, l)
 		}
 	}
 	return v
-}
-
-func measured(a *address) bool { return a.verdict().Eligible() }
-
-func assumed(*address) bool { return true }
-
-// eligible returns which addresses are to be answered with.
-func (r *record) eligible() func(*address) bool {
-	if r.Observe {
-		return assumed
-	}
-	return measured
 }
 
 // count counts what a question was answered with, and tells it to other plugins.
@@ -244,7 +231,7 @@ func (r *record) state() policy.State {
 	worst := policy.Normal
 	for f := range r.answers {
 		if a := r.answers[f].Load(); a != nil {
-			worst = max(worst, a.measured.State)
+			worst = max(worst, a.actual.State)
 		}
 	}
 	return worst

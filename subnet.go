@@ -48,12 +48,18 @@ func (q query) scoped(m *dns.Msg, bits int) *dns.Msg {
 	if theirs := subnetOf(m); theirs != nil {
 		mine.SourceScope = max(mine.SourceScope, theirs.SourceScope)
 	}
+	return withOption(m, isSubnet, &mine)
+}
+
+// withOption returns m with an EDNS option in the place of those it replaces. m
+// itself is not touched, and what else its OPT says is kept.
+func withOption(m *dns.Msg, replaces func(dns.EDNS0) bool, option dns.EDNS0) *dns.Msg {
 	opt := new(dns.OPT)
 	if theirs := m.IsEdns0(); theirs != nil {
 		*opt = *theirs
 	}
 	opt.Hdr.Name, opt.Hdr.Rrtype = ".", dns.TypeOPT
-	opt.Option = append(slices.DeleteFunc(slices.Clone(opt.Option), isSubnet), &mine)
+	opt.Option = append(slices.DeleteFunc(slices.Clone(opt.Option), replaces), option)
 	s := *m
 	s.Extra = append(slices.DeleteFunc(slices.Clone(m.Extra), isOPT), opt)
 	return &s

@@ -9,6 +9,7 @@ import (
 	"github.com/coredns-failover/failover/plugin/model"
 	"github.com/coredns-failover/failover/plugin/policy"
 	"github.com/coredns-failover/failover/plugin/resolve"
+	"github.com/coredns-failover/failover/plugin/status"
 	"github.com/coredns-failover/failover/plugin/verdict"
 )
 
@@ -36,6 +37,12 @@ type target struct {
 	// transitions counts the changes of verdict by the verdict they led to.
 	// It is handed on by a reload, like record.served.
 	transitions *[3]atomic.Uint64
+	// told is the verdict that was last told to those who watch. It is looked at
+	// while the record is locked.
+	told verdict.Verdict
+	// force is the state that an operator has forced on the target or its record,
+	// or nil.
+	force atomic.Pointer[status.Forced]
 }
 
 // address is one address of a target. Its health is its own.
@@ -131,30 +138,63 @@ var anyAddress = []policy.Address{
 }
 
 // view is what the target stands for now, as package policy sees it.
-func (t *target) view(f policy.Family, eligible func(*address) bool) policy.Target {
-	v := policy.Target{Target: t.Target}
+func (t *target) view(f policy.Family, l lens) policy.Target {
+	v := policy.Target{Target: t.Target, Drained: l.drained(t)}
+	l = l.through(t)
 	if t.onlyAsked() {
 		v.Addresses = slices.Clone(anyAddress)
+		for i := range v.Addresses {
+			v.Addresses[i].Eligible = !l.none
+		}
 		return v
 	}
 	if t.child != nil {
-		v.Record = t.child.viewFrom(f, eligible)
+		v.Record = t.child.viewFrom(f, l)
 	}
 	addresses := t.list()
 	v.Addresses = make([]policy.Address, len(addresses))
 	for i, a := range addresses {
-		v.Addresses[i] = a.view(eligible)
+		v.Addresses[i] = a.view(l)
 	}
 	return v
 }
 
 // view is the address as package policy sees it. Only policy fastest measures.
-func (a *address) view(eligible func(*address) bool) policy.Address {
-	v := policy.Address{Addr: a.Addr, Eligible: eligible(a)}
+func (a *address) view(l lens) policy.Address {
+	v := policy.Address{Addr: a.Addr, Eligible: l.sees(a)}
 	if a.target.record.handler.fastest {
 		v.Meter = a
 	}
 	return v
+}
+
+// verdict is what the target's addresses add up to: healthy if any is. Without
+// an address it is unhealthy, once that is known.
+func (t *target) verdict() verdict.Verdict {
+	if t.unresolved() || t.onlyAsked() {
+		return verdict.Unknown
+	}
+	if t.child != nil && t.EvaluateTargetHealth && t.child.state() > policy.FailedOver {
+		return verdict.Unhealthy
+	}
+	v := verdict.Unhealthy
+	for _, a := range t.list() {
+		switch a.verdict() {
+		case verdict.Healthy:
+			return verdict.Healthy
+		case verdict.Unknown:
+			v = verdict.Unknown
+		}
+	}
+	return v
+}
+
+// forced returns the state that the target is forced to, or "".
+func (t *target) forced() string {
+	if f := t.force.Load(); f != nil {
+		return f.State
+	}
+	return ""
 }
 
 // verdict is that of the address's checks together. An address without checks
@@ -181,7 +221,7 @@ func (a *address) Connect() time.Duration {
 // mayProbe reports whether the check may be aimed at the address. Those written
 // in the Corefile may be, and checks that probe an address of their own.
 func (t *target) mayProbe(addr netip.Addr, check *model.Check) bool {
-	if t.Kind == model.Address || check.Address != "" {
+	if t.Kind == model.Address || check.Address != "" || check.Type == model.Heartbeat {
 		return true
 	}
 	if addr.IsUnspecified() {

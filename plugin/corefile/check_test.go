@@ -158,6 +158,10 @@ var checkTests = []struct {
 		c.Request.Name, c.Request.QueryType = ".", dns.TypeSOA
 	})},
 	{"icmp", start(model.ICMP)},
+	{"heartbeat A.b_c-1", with(start(model.Heartbeat), func(c *model.Check) { c.Request.Name = "A.b_c-1" })},
+	{"heartbeat web-1; threshold 1; invert", with(start(model.Heartbeat), func(c *model.Check) {
+		c.Request.Name, c.Threshold, c.Invert = "web-1", model.Threshold{Fall: 1, Rise: 1}, true
+	})},
 	{"heartbeat web-1; interval 1m", with(start(model.Heartbeat), func(c *model.Check) {
 		c.Request.Name = "web-1"
 		c.Schedule.Interval, c.Schedule.DownInterval = time.Minute, time.Minute

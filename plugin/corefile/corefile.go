@@ -86,10 +86,11 @@ func (s *serverBlock) addNames(r *record) error {
 // build returns the model: one record for each name of each directive.
 func (s *serverBlock) build() (model.Block, error) {
 	block := model.Block{
-		Zones:   s.zones,
-		Records: make([]model.Record, 0, len(s.named)),
-		Process: s.process,
-		Region:  s.firstRegion(),
+		Zones:     s.zones,
+		Records:   make([]model.Record, 0, len(s.named)),
+		Process:   s.process,
+		Region:    s.firstRegion(),
+		Heartbeat: s.firstHeartbeat(),
 	}
 	for _, r := range s.records {
 		for _, name := range r.names {

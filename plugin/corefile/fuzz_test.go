@@ -1,6 +1,7 @@
 package corefile_test
 
 import (
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -74,6 +75,9 @@ func checkBlock(t *testing.T, b model.Block) {
 	if b.Region != "" && !errorForm.MatchString(b.Region+": message") {
 		t.Errorf("region %q", b.Region)
 	}
+	if b.Heartbeat != "" && !errorForm.MatchString(b.Heartbeat+": message") {
+		t.Errorf("heartbeat %q", b.Heartbeat)
+	}
 	if b.Process != nil {
 		checkProcess(t, *b.Process)
 	}
@@ -89,12 +93,52 @@ func checkProcess(t *testing.T, p model.Process) {
 			t.Errorf("resolver %v", server)
 		}
 	}
+	checkOperating(t, p)
 	if p.Guard == nil {
 		return
 	}
 	checkCheck(t, *p.Guard)
 	if p.Guard.Address == "" || p.Guard.Invert || p.Guard.Disabled || p.Guard.Watch {
 		t.Errorf("guard %+v", p.Guard)
+	}
+}
+
+// listenForm is that of an address to listen on.
+var listenForm = regexp.MustCompile(`^(localhost|[0-9.]+|\[[0-9a-f:]+\])?:[+-]?\d+$`)
+
+func checkOperating(t *testing.T, p model.Process) {
+	if p.Admin != nil && !listenForm.MatchString(strings.ToLower(p.Admin.Addr)) {
+		t.Errorf("admin %+v", p.Admin)
+	}
+	if f := p.StateFile; f != nil && (f.Path == "" || f.MaxAge < time.Second || f.MaxAge > 7*24*time.Hour) {
+		t.Errorf("state file %+v", f)
+	}
+	for i, network := range p.StatusTo {
+		if !network.IsValid() || network != network.Masked() || slices.Contains(p.StatusTo[:i], network) {
+			t.Errorf("status to %v", network)
+		}
+	}
+	for i, n := range p.Notify {
+		checkNotify(t, n)
+		if slices.ContainsFunc(p.Notify[:i], func(other model.Notify) bool { return n.URL == other.URL }) {
+			t.Errorf("URL stands twice: %+v", n)
+		}
+	}
+}
+
+func checkNotify(t *testing.T, n model.Notify) {
+	to, err := url.Parse(n.URL)
+	if err != nil || to.Scheme != "http" && to.Scheme != "https" || to.Host == "" || to.User != nil || to.Fragment != "" {
+		t.Errorf("URL of %+v: %v", n, err)
+		return
+	}
+	speaksTLS := to.Scheme == "https"
+	ok := n.Timeout >= 100*time.Millisecond && n.Timeout <= time.Minute &&
+		speaksTLS == n.TLS.Enabled && speaksTLS == (n.TLS.ServerName != "") &&
+		(speaksTLS || n.TLS == model.TLSOptions{}) && (n.TLS.CertFile == "") == (n.TLS.KeyFile == "") &&
+		(n.Header == "" || strings.HasSuffix(n.Header, "\r\n"))
+	if !ok {
+		t.Errorf("notify out of range: %+v", n)
 	}
 }
 

@@ -117,3 +117,33 @@ func (r *record) required(t *target) (int, error) {
 func (r *record) canFail(t *target) bool {
 	return t.answer.EvaluateTargetHealth || r.healthOf(t).always < t.answer.Require
 }
+
+// firstHeartbeat returns the front of an error about the first heartbeat that
+// decides the health of a target. Whether the process takes heartbeats in is not
+// seen from here.
+func (s *serverBlock) firstHeartbeat() string {
+	for _, r := range s.records {
+		shared := r.health.firstHeartbeat()
+		for _, t := range r.targets() {
+			c := shared
+			if t.health.says() {
+				c = t.health.firstHeartbeat()
+			}
+			if c != nil {
+				return about(r.head, at(c.line.words[0], "check heartbeat %s", quoted(c.model.Request.Name))).Error()
+			}
+		}
+	}
+	return ""
+}
+
+// firstHeartbeat returns the first check that the service has to report itself
+// for, or nil.
+func (h *health) firstHeartbeat() *check {
+	for i := range h.checks {
+		if c := &h.checks[i]; c.model.Type == model.Heartbeat && !c.model.Disabled {
+			return c
+		}
+	}
+	return nil
+}

@@ -55,10 +55,21 @@ var tcpOptions = []property[check]{
 	{name: "expect", usage: "STRING", min: 1, max: 1, set: setExpect},
 }
 
-var tlsOptions = []property[check]{
-	{name: "tls", usage: "[CA | CERT KEY [CA]]", max: 3, set: setTLS},
-	{name: "tls_servername", usage: "NAME", min: 1, max: 1, set: setServerName},
-	flag("insecure_skip_verify", func(c *check) *bool { return &c.model.TLS.InsecureSkipVerify }),
+var tlsOptions = tlsOptionsOf(func(c *check) *model.TLSOptions { return &c.model.TLS })
+
+// tlsOptionsOf are the options of what speaks TLS as the field says.
+func tlsOptionsOf[T any](field func(*T) *model.TLSOptions) []property[T] {
+	return []property[T]{
+		{name: "tls", usage: "[CA | CERT KEY [CA]]", max: 3, set: func(t *T, l line) error {
+			setTLS(field(t), l.args())
+			return nil
+		}},
+		{name: "tls_servername", usage: "NAME", min: 1, max: 1, set: func(t *T, l line) (err error) {
+			field(t).ServerName, err = host(l.arg(0))
+			return err
+		}},
+		flag("insecure_skip_verify", func(t *T) *bool { return &field(t).InsecureSkipVerify }),
+	}
 }
 
 var expiryOptions = []property[check]{

@@ -3,9 +3,12 @@ package corefile
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/coredns-failover/failover/plugin/model"
 )
 
 // Whom a check speaks to, and the arguments of all types but http and https.
@@ -39,11 +42,14 @@ func dnsArguments(c *check, args []string) (err error) {
 }
 
 // heartbeatID fits into a URL and a metric's label as it is.
-var heartbeatID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+var heartbeatID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 
 func heartbeatArgument(c *check, args []string) error {
 	if !heartbeatID.MatchString(args[0]) {
-		return fmt.Errorf(`%s is no ID of a heartbeat: it has 1..64 letters, digits, "-", "_" and "."`, quoted(args[0]))
+		return fmt.Errorf(`%s is no ID of a heartbeat: it has 1..128 letters, digits, "-", "_" and "."`, quoted(args[0]))
+	}
+	if strings.Trim(args[0], ".") == "" {
+		return fmt.Errorf("%s is no ID of a heartbeat: as a part of a URL it would mean another path", quoted(args[0]))
 	}
 	c.model.Request.Name = args[0]
 	return nil
@@ -59,24 +65,16 @@ func setHost(c *check, l line) (err error) {
 	return err
 }
 
-func setServerName(c *check, l line) (err error) {
-	c.model.TLS.ServerName, err = host(l.arg(0))
-	return err
-}
-
 // setTLS takes its files as the plugin forward does: CA, CERT KEY or CERT KEY
-// CA. They are read by each probe, since they may change.
-func setTLS(c *check, l line) error {
-	t := &c.model.TLS
+// CA. They are read whenever they are needed, since they may change.
+func setTLS(t *model.TLSOptions, files []string) {
 	t.Enabled = true
-	files := l.args()
 	if len(files) == 1 || len(files) == 3 {
 		t.CAFile = files[len(files)-1]
 	}
 	if len(files) > 1 {
 		t.CertFile, t.KeyFile = files[0], files[1]
 	}
-	return nil
 }
 
 // maxExpiry: no certificate is valid for longer than some years.

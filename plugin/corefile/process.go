@@ -15,14 +15,11 @@ var processProperties = []property[model.Process]{
 	{name: "guard", usage: checkUsage, min: 1, max: many, block: true, set: setGuard},
 	{name: "resolver", usage: "ADDRESS...", min: 1, max: many, set: setResolver},
 	{name: "stale", usage: "DURATION", min: 1, max: 1, set: setStale},
-	{name: "status_to", usage: "CIDR...", min: 1, max: many, set: setNothing},
-	{name: "admin", max: many, block: true, set: setNothing},
-	{name: "state_file", max: many, block: true, set: setNothing},
-	{name: "notify", max: many, block: true, set: setNothing},
+	{name: "status_to", usage: "CIDR...", min: 1, max: many, set: setStatusTo},
+	{name: "admin", usage: "ADDR", min: 1, max: 1, block: true, set: setAdmin},
+	{name: "state_file", usage: "PATH", min: 1, max: 1, block: true, set: setStateFile},
+	{name: "notify", usage: "URL", min: 1, max: 1, block: true, repeats: true, set: addNotify},
 }
-
-// setNothing is for the words that the gate (notyet.go) refuses.
-func setNothing(*model.Process, line) error { return nil }
 
 // addProcess reads the directive without a name, which stands once.
 func (s *serverBlock) addProcess(directive line) error {
@@ -33,7 +30,7 @@ func (s *serverBlock) addProcess(directive line) error {
 	if s.process != nil {
 		return at(word, "the settings of the process stand at %s already", s.process.Place)
 	}
-	s.process = &model.Process{Place: place(word), Stale: model.DefaultStale}
+	s.process = &model.Process{Place: place(word), Stale: model.DefaultStale, StatusTo: model.DefaultStatusTo}
 	_, err := apply(s.process, processProperties, directive.block, unknownSetting)
 	return err
 }
@@ -43,7 +40,27 @@ func unknownSetting(word string) error {
 	if slices.Contains(names(recordProperties), word) {
 		return fmt.Errorf(`%q is a property of a record; put it into a block with a name: "failover NAME... {"`, word)
 	}
+	for _, o := range processOptions {
+		if slices.Contains(o.names, word) {
+			return fmt.Errorf("%q is an option of %s; put it into its block", word, o.of)
+		}
+	}
 	return unknown("property of the process", word, names(processProperties))
+}
+
+// processOptions are the words of the blocks that settings of the process open.
+var processOptions = []struct {
+	of    string
+	names []string
+}{
+	{"admin", names(adminOptions)},
+	{"state_file", names(stateFileOptions)},
+	{"notify", names(notifyOptions)},
+}
+
+// unknownOptionOf returns the error for a word that is no option of a setting.
+func unknownOptionOf[T any](setting string, options []property[T]) func(word string) error {
+	return func(word string) error { return unknown("option of "+setting, word, names(options)) }
 }
 
 // maxStale is the most that RFC 8767, 4 recommends for a TTL: what is older than
@@ -80,11 +97,8 @@ func serverAddress(text string) (netip.AddrPort, error) {
 	}
 	colon := strings.LastIndexByte(text, ':') // of the port, if there is one
 	hostText, portText := text[:max(0, colon)], text[colon+1:]
-	if v6, bracketed := strings.CutPrefix(hostText, "["); bracketed {
-		hostText = strings.TrimSuffix(v6, "]")
-	}
-	addr, err := netip.ParseAddr(hostText)
-	if err != nil || strings.HasPrefix(text, "[") != addr.Is6() {
+	addr, found := hostAddress(hostText)
+	if !found {
 		return netip.AddrPort{}, fmt.Errorf(
 			`%s is no address; write it like "192.0.2.53", "192.0.2.53:5353" or "[2001:db8::53]:5353"`, quoted(text))
 	}
@@ -93,4 +107,51 @@ func serverAddress(text string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, fmt.Errorf("port %w", err)
 	}
 	return netip.AddrPortFrom(addr, number), usable(addr)
+}
+
+// hostAddress reads the address that stands in front of a port: one of IPv6 in
+// brackets.
+func hostAddress(text string) (addr netip.Addr, found bool) {
+	v6, opened := strings.CutPrefix(text, "[")
+	v6, closed := strings.CutSuffix(v6, "]")
+	addr, err := netip.ParseAddr(v6)
+	return addr, err == nil && opened == closed && opened == addr.Is6()
+}
+
+func setStatusTo(p *model.Process, l line) error {
+	p.StatusTo = nil
+	for _, word := range l.args() {
+		network, err := cidr(word)
+		if err != nil {
+			return err
+		}
+		if slices.Contains(p.StatusTo, network) {
+			return fmt.Errorf("%s stands here twice", quoted(word))
+		}
+		p.StatusTo = append(p.StatusTo, network)
+	}
+	return nil
+}
+
+// stateFileOptions are the words of state_file's block.
+var stateFileOptions = []property[model.StateFile]{
+	{name: "max_age", usage: "DURATION", min: 1, max: 1, set: setMaxAge},
+}
+
+// The range of max_age: what is older than a week says nothing about now.
+const (
+	minMaxAge = time.Second
+	maxMaxAge = 7 * 24 * time.Hour
+)
+
+func setStateFile(p *model.Process, l line) error {
+	file := model.StateFile{Path: l.arg(0), MaxAge: model.DefaultMaxAge}
+	_, err := apply(&file, stateFileOptions, l.block, unknownOptionOf("state_file", stateFileOptions))
+	p.StateFile = &file
+	return err
+}
+
+func setMaxAge(f *model.StateFile, l line) (err error) {
+	f.MaxAge, err = duration(l.arg(0), minMaxAge, maxMaxAge)
+	return err
 }

@@ -36,12 +36,14 @@ func path(text string) (string, error) {
 	if !strings.HasPrefix(text, "/") {
 		return "", fmt.Errorf(`path %s must begin with "/"`, quoted(text))
 	}
-	isRaw := func(r rune) bool { return r <= ' ' || r > '~' }
 	if _, err := url.ParseRequestURI(text); err != nil || strings.ContainsFunc(text, isRaw) {
 		return "", fmt.Errorf("path %s has what must be percent-encoded, such as %%20 for a space", quoted(text))
 	}
 	return text, nil
 }
+
+// isRaw reports whether the rune can not stand in a URL as it is.
+func isRaw(r rune) bool { return r <= ' ' || r > '~' }
 
 func setPort(c *check, l line) (err error) {
 	c.model.Port, err = port(l.arg(0))
@@ -60,22 +62,29 @@ func setMethod(c *check, l line) (err error) {
 var fieldName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 
 func addHeader(c *check, l line) error {
+	if strings.EqualFold(l.arg(0), "Host") {
+		return fmt.Errorf(`%s has an option of its own; write "host NAME"`, quoted(l.arg(0)))
+	}
+	field, err := header(l)
+	c.model.Request.Header += field
+	return err
+}
+
+// header reads the name and the value of a header, and returns them as they go
+// on the wire.
+func header(l line) (string, error) {
 	name, value := l.arg(0), l.arg(1)
 	if !fieldName.MatchString(name) {
-		return fmt.Errorf("%s is no name of a header", quoted(name))
-	}
-	if strings.EqualFold(name, "Host") {
-		return fmt.Errorf(`%s has an option of its own; write "host NAME"`, quoted(name))
+		return "", fmt.Errorf("%s is no name of a header", quoted(name))
 	}
 	if isFraming(name) {
-		return fmt.Errorf("%s can not be set: the probe sees to it", quoted(name))
+		return "", fmt.Errorf("%s can not be set: it is taken care of", quoted(name))
 	}
 	isControl := func(r rune) bool { return r < ' ' || r == 0x7f }
 	if strings.ContainsFunc(value, isControl) {
-		return fmt.Errorf("the value %s has a control character", quoted(value))
+		return "", fmt.Errorf("the value %s has a control character", quoted(value))
 	}
-	c.model.Request.Header += name + ": " + value + "\r\n"
-	return nil
+	return name + ": " + value + "\r\n", nil
 }
 
 // isFraming reports whether the header says where the message ends.

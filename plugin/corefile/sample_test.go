@@ -144,10 +144,88 @@ func processSample() []model.Block {
 			netip.MustParseAddrPort("[2001:db8::53]:53"),
 			netip.MustParseAddrPort("[2001:db8::54]:5353"),
 		},
-		Stale: 10 * time.Minute,
+		Stale:    10 * time.Minute,
+		StatusTo: model.DefaultStatusTo,
 	}
 	return []model.Block{settings, {
 		Zones:   []string{"example.net."},
 		Records: []model.Record{plain("www.example.net.", model.Tier{addr("192.0.2.1", start(model.ICMP))})},
 	}}
+}
+
+func operatingSample() []model.Block {
+	block := func(zone string, p model.Process) model.Block {
+		p.Stale = model.DefaultStale
+		return model.Block{Zones: []string{zone}, Records: []model.Record{}, Process: &p}
+	}
+	return []model.Block{
+		block("example.org.", model.Process{
+			Place:     "Corefile:4",
+			Admin:     &model.Admin{Addr: ":9191", TokenFile: "tokens", WebConfig: "/etc/coredns/web.yml"},
+			StateFile: &model.StateFile{Path: "/var/lib/coredns/failover.state", MaxAge: time.Hour},
+			Notify: []model.Notify{
+				{
+					URL:        "https://hooks.example.net/failover?site=ams",
+					SecretFile: "hooks.key",
+					Header:     "X-Site: ams\r\nAccept: text/plain, */*\r\n",
+					TLS: model.TLSOptions{
+						Enabled: true, ServerName: "hooks.example.com",
+						CertFile: "client.pem", KeyFile: "client.key", CAFile: "ca.pem",
+					},
+					Timeout: 2 * time.Second,
+				},
+				{
+					URL: "http://[2001:db8::7]:8080/hook", Header: "X-Site: ams\r\n",
+					Timeout: 5 * time.Second,
+				},
+				{
+					URL:     "https://192.0.2.7",
+					TLS:     model.TLSOptions{Enabled: true, ServerName: "192.0.2.7", InsecureSkipVerify: true},
+					Timeout: 5 * time.Second,
+				},
+			},
+			StatusTo: prefixes("192.0.2.0/24", "2001:db8::/32"),
+		}),
+		block("example.net.", model.Process{
+			Place:     "Corefile:30",
+			Admin:     &model.Admin{Addr: "localhost:0"},
+			StateFile: &model.StateFile{Path: "failover.state", MaxAge: 10 * time.Minute},
+			Notify: []model.Notify{{
+				URL:     "https://hooks.example.net/",
+				TLS:     model.TLSOptions{Enabled: true, ServerName: "hooks.example.net"},
+				Timeout: 5 * time.Second,
+			}},
+			StatusTo: prefixes("127.0.0.0/8", "::1/128"),
+		}),
+	}
+}
+
+func heartbeatSample() model.Block {
+	heartbeat := func(id string, change func(*model.Check)) model.Check {
+		c := start(model.Heartbeat)
+		c.Request.Name = id
+		return with(c, change)
+	}
+	first := heartbeat("backup.1", func(c *model.Check) {
+		c.Schedule.Interval, c.Schedule.DownInterval = time.Minute, time.Minute
+		c.Threshold = model.Threshold{Fall: 1, Rise: 2}
+	})
+	second := heartbeat("backup.2", func(c *model.Check) {
+		d := time.Second
+		c.Schedule = model.Schedule{Interval: d, FastInterval: d, DownInterval: d, Timeout: d, Jitter: 10}
+	})
+	off := heartbeat("www_1", func(c *model.Check) { c.Disabled, c.Invert = true, true })
+	block := inOrg(
+		changed(plain("backup.example.org.", model.Tier{addr("192.0.2.1", first)}, model.Tier{addr("192.0.2.2", second)}),
+			func(r *model.Record) { r.Failback.Mode = model.FailbackManual }),
+		plain("www.example.org.", model.Tier{addr("192.0.2.3", off)}, model.Tier{addr("192.0.2.4", off)}),
+	)
+	block.Process = &model.Process{
+		Place:    "Corefile:4",
+		Stale:    model.DefaultStale,
+		Admin:    &model.Admin{Addr: "127.0.0.1:9191"},
+		StatusTo: model.DefaultStatusTo,
+	}
+	block.Heartbeat = `Corefile:9: record "backup.example.org": check heartbeat "backup.1"`
+	return block
 }

@@ -63,7 +63,7 @@ var validTests = map[string][]model.Block{
 				plain("*.example.net.", model.Tier{addr("192.0.2.1", named("*.example.net", httpsCheck()))}),
 				plain("www.example.org.", model.Tier{addr("192.0.2.2")}),
 			},
-			Process: &model.Process{Place: "Corefile:12", Stale: model.DefaultStale},
+			Process: &model.Process{Place: "Corefile:12", Stale: model.DefaultStale, StatusTo: model.DefaultStatusTo},
 		},
 		{
 			Zones:   []string{"example.org."},
@@ -87,13 +87,15 @@ var validTests = map[string][]model.Block{
 			}),
 		)})},
 	}},
-	"alias":    {aliasSample()},
-	"cname":    {cnameSample()},
-	"next":     {nextSample()},
-	"policies": {policiesSample()},
-	"checks":   {checksSample()},
-	"timing":   {timingSample()},
-	"process":  processSample(),
+	"alias":     {aliasSample()},
+	"cname":     {cnameSample()},
+	"next":      {nextSample()},
+	"policies":  {policiesSample()},
+	"checks":    {checksSample()},
+	"timing":    {timingSample()},
+	"process":   processSample(),
+	"operating": operatingSample(),
+	"heartbeat": {heartbeatSample()},
 }
 
 func TestValid(t *testing.T) {

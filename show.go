@@ -1,0 +1,188 @@
+package failover
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coredns-failover/failover/plugin/engine"
+	"github.com/coredns-failover/failover/plugin/model"
+	"github.com/coredns-failover/failover/plugin/policy"
+	"github.com/coredns-failover/failover/plugin/status"
+
+	"github.com/miekg/dns"
+)
+
+// summary is the record in a few words.
+func (r *record) summary() status.Summary {
+	s := status.Summary{
+		ID: r.id(), Name: display(r.Name), State: r.state().String(), Observed: r.Observe,
+		Forced: healthcheck.forces.count(r.key),
+	}
+	for _, t := range r.targets() {
+		s.Targets++
+		if t.verdict().Eligible() {
+			s.Healthy++
+		}
+	}
+	for _, f := range r.families {
+		if a := r.answers[f].Load(); a != nil {
+			s.Families = append(s.Families, a.show())
+		}
+	}
+	return s
+}
+
+// kinds are the names of what is answered.
+var kinds = [...]string{policy.Answer: "answer", policy.NoData: "no_data", policy.Closed: "closed", policy.Next: "next"}
+
+// show is what is answered in one family.
+func (a *answer) show() status.Family {
+	r := a.record
+	f := status.Family{
+		Family: a.family.String(), Kind: kinds[a.Kind], State: a.actual.State.String(), Tier: a.Tier,
+		Since: a.since.UTC(), Answers: answersOf(a.Candidates()),
+		Waiting: r.Failback.Mode != model.FailbackAuto && r.waits(a.family),
+	}
+	return f
+}
+
+// answersOf are picks as an answer has them: addresses, the name of a CNAME, or
+// "next" where only the next plugins know.
+func answersOf(picks []policy.Pick) []string {
+	answers := []string{}
+	for _, p := range picks {
+		answer := p.Addr.String()
+		switch {
+		case p.Target.CNAME:
+			answer = display(p.Target.Name)
+		case p.Addr.IsUnspecified():
+			answer = p.Target.Text
+		}
+		if !slices.Contains(answers, answer) {
+			answers = append(answers, answer)
+		}
+	}
+	return answers
+}
+
+// show is all that is known of the record.
+func (r *record) show() status.Record {
+	s := status.Record{
+		Summary: r.summary(),
+		Server:  r.key.server, Zone: display(r.key.zone), View: r.key.view,
+		TTL: r.TTL.Max.Seconds(), Policy: string(r.Policy), Fail: r.failWords(), Failback: r.failbackWords(),
+		Force:   healthcheck.forces.on(forceKey{record: r.key}),
+		History: r.past.newest(),
+	}
+	for _, qtype := range r.Types {
+		s.Types = append(s.Types, dns.Type(qtype).String())
+	}
+	learned := r.handler.learned.byTarget()
+	for i, targets := range r.tiers {
+		tier := status.Tier{Tier: i + 1}
+		for _, f := range s.Families {
+			if f.Tier == tier.Tier {
+				tier.Active = append(tier.Active, f.Family)
+			}
+		}
+		for _, t := range targets {
+			tier.Targets = append(tier.Targets, t.show(learned[t]))
+		}
+		s.Tiers = append(s.Tiers, tier)
+	}
+	return s
+}
+
+func (r *record) failWords() string {
+	switch r.Fail.Mode {
+	case model.FailNext:
+		return "next"
+	case model.FailClosed:
+		if r.Fail.Rcode == 0 {
+			return "closed NODATA"
+		}
+		return "closed " + dns.RcodeToString[r.Fail.Rcode]
+	default:
+		return "open"
+	}
+}
+
+func (r *record) failbackWords() string {
+	switch r.Failback.Mode {
+	case model.FailbackManual:
+		return "manual"
+	case model.FailbackAfter:
+		return "after " + r.Failback.After.String()
+	default:
+		return "auto"
+	}
+}
+
+// mostShown bounds the addresses of a target that are shown.
+const mostShown = 100
+
+// show is all that is known of the target; learned are the addresses that only
+// questions have told of.
+func (t *target) show(learned []*address) status.Target {
+	lens := t.record.lens()
+	s := status.Target{
+		Target: t.Text, Verdict: t.verdict().String(), Drained: t.Drain, Force: t.force.Load(), Weight: t.Weight,
+		Eligible: !lens.drained(t) && t.eligible(lens.through(t)), Addresses: []status.Address{},
+	}
+	addresses := slices.Concat(t.list(), learned)
+	for _, a := range addresses[:min(len(addresses), mostShown)] {
+		s.Addresses = append(s.Addresses, a.show())
+	}
+	s.More = len(addresses) - len(s.Addresses)
+	if t.name != nil {
+		if err := t.name.State().Err; err != nil {
+			s.Unresolved = err.Error()
+		}
+	}
+	return s
+}
+
+// eligible reports whether an address of the target is, or whether it may have one
+// that is.
+func (t *target) eligible(l lens) bool {
+	if t.onlyAsked() || t.unresolved() {
+		return !l.none
+	}
+	if t.child != nil && t.EvaluateTargetHealth && t.child.state() > policy.FailedOver && !l.all {
+		return false
+	}
+	return slices.ContainsFunc(t.list(), l.sees)
+}
+
+func (a *address) show() status.Address {
+	s := status.Address{Address: a.Addr.String(), Host: a.host, Verdict: a.verdict().String(), Checks: []status.Check{}}
+	for i, c := range a.checks {
+		s.Checks = append(s.Checks, showCheck(&a.target.Checks[i], c))
+	}
+	return s
+}
+
+func showCheck(m *model.Check, h health) status.Check {
+	known := h.Status()
+	s := status.Check{
+		Check: m.String(), Verdict: h.Verdict().String(), Since: known.Since.UTC(), LastProbe: known.Probed.UTC(),
+		Took: known.Took.Seconds(), Broken: known.Broken,
+	}
+	if known.Err != nil {
+		s.LastError = strings.ToValidUTF8(known.Err.Error(), "\uFFFD")
+	}
+	if probed, ok := h.(*engine.Check[owner]); ok {
+		s.Probed = true
+		s.Recent = seconds(probed.Recent())
+	}
+	return s
+}
+
+func seconds(ds []time.Duration) []float64 {
+	s := make([]float64, len(ds))
+	for i, d := range ds {
+		s[i] = d.Seconds()
+	}
+	return s
+}
