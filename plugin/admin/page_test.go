@@ -126,7 +126,7 @@ func TestPageSaysEverything(t *testing.T) {
 	p.record(t, "shop.example.org").mustSay(t,
 		"failback waits", "192.0.2.8 not eligible drained by alice for 12 min", "ends in 47 min : kernel update, CHG-4711")
 	p.record(t, "www.example.org").mustSay(t,
-		"IPv6 no data", "View internal", "Failback after 5m0s", "pool.example.net",
+		"No data IPv6", "View internal", "Failback after 5m0s", "pool.example.net",
 		"unhealthy 203.0.113.9 a.apps.example.org", "24 more addresses", "tcp :443 not probed",
 		"192.0.2.77 weight 3 icmp broken ICMP is not permitted",
 		"gone.example.net weight 0 drained in the Corefile no answer from the plugins after this one: SERVFAIL",

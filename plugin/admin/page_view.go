@@ -179,6 +179,30 @@ func (v *recordView) Waiting() bool {
 	return slices.ContainsFunc(v.Families, func(f status.Family) bool { return f.Waiting })
 }
 
+// Telling lists the families that a row has room for: those without any target
+// are not among them, unless all are.
+func (v *recordView) Telling() []status.Family {
+	if told := slices.DeleteFunc(slices.Clone(v.Families), isSilent); len(told) > 0 {
+		return told
+	}
+	return v.Families
+}
+
+// Silent lists the other families.
+func (v *recordView) Silent() (families []string) {
+	if len(v.Telling()) == len(v.Families) {
+		return nil
+	}
+	for _, f := range v.Families {
+		if isSilent(f) {
+			families = append(families, f.Family)
+		}
+	}
+	return families
+}
+
+func isSilent(f status.Family) bool { return f.Kind == "no_data" && f.State == "normal" }
+
 // Since is when the record last changed in any family.
 func (v *recordView) Since() (last time.Time) {
 	for _, f := range v.Families {

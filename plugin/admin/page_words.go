@@ -1,8 +1,10 @@
 package admin
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -25,7 +27,7 @@ var pageWords = template.FuncMap{
 	"lower":      strings.ToLower,
 	"marks":      marks,
 	"mark":       mark,
-	"plain":      func(s string) string { return strings.ReplaceAll(s, "_", " ") },
+	"before":     before,
 	"probed":     probed,
 	"seconds":    seconds,
 	"sentence":   sentence,
@@ -238,12 +240,12 @@ func sentence(t status.Transition) string {
 	}
 }
 
+var tierNumber = regexp.MustCompile(`tier [1-9]\d*`)
+
 // change says what became of a record: "failed_over, tier 2" is the form of To.
 func change(to string) string {
-	state, tier, _ := strings.Cut(to, ", ")
-	if tier == "" || tier == "tier 0" {
-		tier = "no tier"
-	}
+	state, _, _ := strings.Cut(to, ", ")
+	tier := cmp.Or(tierNumber.FindString(to), "no tier")
 	switch state {
 	case "normal":
 		return "is normal on " + tier
@@ -258,6 +260,11 @@ func change(to string) string {
 	default:
 		return "is " + to
 	}
+}
+
+// before says what a transition left.
+func before(from string) string {
+	return strings.TrimSuffix(strings.ReplaceAll(from, "_", " "), " answers")
 }
 
 func steered(t status.Transition) string {

@@ -83,6 +83,7 @@
   }
 
   function age(ms) {
+    if (ms < 0 && ms > -5000) ms = 0; // the clocks agree no better than that
     if (ms < 0) return `in ${age(-ms)}`;
     const s = Math.floor(ms / 1000), min = Math.floor(s / 60), h = Math.floor(min / 60), d = Math.floor(h / 24);
     if (s < 60) return `${s} s`;
@@ -289,8 +290,8 @@
   }
 
   function change(to) {
-    const [state, named] = to.split(", ");
-    const tier = !named || named === "tier 0" ? "no tier" : named;
+    const [state] = to.split(", ");
+    const [tier] = to.match(/tier [1-9]\d*/) ?? ["no tier"];
     switch (state) {
       case "normal": return `is normal on ${tier}`;
       case "failed_over": return `failed over to ${tier}`;
