@@ -8,12 +8,12 @@ COVERAGE := 90
 # The race detector needs a C compiler; without one the tests run all the same.
 RACE     := $(if $(shell command -v $$($(GO) env CC)),-race)
 
-SOURCES := $(shell find . -name '*.go' -not -name '*_test.go') go.mod go.sum
+SOURCES := $(shell find *.go cmd plugin -type f -not -name '*_test.go' -not -path '*/testdata/*') go.mod go.sum
 
 .PHONY: all
-all: build/coredns ## build CoreDNS with failover: build/coredns
+all: build/coredns build/failoverctl ## build CoreDNS with failover, and failoverctl, in build/
 
-build/coredns build/demo: build/%: $(SOURCES)
+build/coredns build/failoverctl build/demo: build/%: $(SOURCES)
 	$(GO) build -o $@ ./cmd/$*
 
 .PHONY: demo

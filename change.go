@@ -126,7 +126,7 @@ func (p *past) add(t status.Transition) {
 func (p *past) newest() []status.Transition {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	all := slices.Clone(p.transitions)
+	all := append([]status.Transition{}, p.transitions...)
 	slices.Reverse(all)
 	return all
 }

@@ -85,6 +85,8 @@ func (r replacements) in(corefile string) string {
 		{`(?m)^(\s+)prometheus\b.*$`, "${1}prometheus 127.0.0.1:0"},
 		{`(?m)^(\s+forward \.) \S+`, "${1} " + r.upstream},
 		{`(?m)^(\s+resolver) .*$`, "${1} " + r.upstream},
+		{`(?m)^(\s+admin) \S+`, "${1} 127.0.0.1:0"},
+		{`(?m)^(\s+notify) \S+`, "${1} http://127.0.0.1:9/"},
 		{`(?m)^(\s+geoip) \S+`, "${1} " + r.database},
 		// There is no API server: hosts has the service in place of kubernetes.
 		{`(?ms)^    kubernetes .*?^    }$`, "    hosts {\n        127.0.96.10 " + service + "\n        fallthrough\n    }"},
@@ -268,6 +270,8 @@ func writeFiles(t *testing.T) string {
 		"Kexample.org.+013+45330.private": "Private-key-format: v1.3\n" +
 			"Algorithm: 13 (ECDSAP256SHA256)\n" +
 			"PrivateKey: f03VplaIEA+KHI9uizlemUSbUJH86hPBPjmcUninPoM=\n",
+		"failover.tokens": "all 0123456789abcdef tester\n",
+		"hook.secret":     "whsec_dGVzdGVk\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -316,8 +320,10 @@ func fragmentIn(place string, lines []string) (corefile string, ok bool) {
 		return line + "\n"
 	}
 	fragment := strings.Join(lines, "\n") + "\n"
-	inRecord, inTarget, inCheck := "", "", ""
+	inProcess, inRecord, inTarget, inCheck := "", "", "", ""
 	switch strings.TrimPrefix(place, "a ") {
+	case "the process":
+		inProcess = "failover {\n" + fragment + "}\n"
 	case "record":
 		inRecord = fragment
 	case "target":
@@ -327,7 +333,7 @@ func fragmentIn(place string, lines []string) (corefile string, ok bool) {
 	default:
 		return "", false
 	}
-	return "example.org {\nfailover www.example.org {\n" +
+	return "example.org {\n" + inProcess + "failover www.example.org {\n" +
 		"primary web.example.net {\n" + inTarget + unless("clients", "clients *") + unless("location", "location 0 0") + "}\n" +
 		"secondary 192.0.2.250 {\ncheck icmp\nclients *\nlocation 0 0\n}\n" +
 		inRecord + unless("check", "check https {\n"+inCheck+"}") + "}\n}\n", len(lines) > 0
