@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"github.com/coredns-failover/failover/plugin/model"
 
 	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/plugin"
 )
 
 // configuration is the handlers of one caddy instance, which is one reading of
@@ -158,24 +160,9 @@ func (c *configuration) start() error {
 	healthcheck.lifecycle.Lock()
 	defer healthcheck.lifecycle.Unlock()
 	releaseGone() // what a first start left that failed
-	for _, f := range c.handlers {
-		if err := f.knowsRegions(); err != nil {
-			return err
-		}
-		if f.block.Heartbeat != "" && c.settings().Admin == nil {
-			return fmt.Errorf(`%s: nobody could send it; add "admin 127.0.0.1:9191" to the settings of the process`,
-				f.block.Heartbeat)
-		}
-	}
-	before := healthcheck.newest()
-	healthcheck.remember(c.settings().StateFile)
-	var err error
-	if c.operation, err = healthcheck.newOperation(c.settings()); err == nil {
-		err = c.claim(before)
-	}
-	if err != nil {
+	if err := c.prepare(); err != nil {
 		c.stop()
-		return err
+		return plugin.Error(name, err)
 	}
 	healthcheck.begin(c)
 	healthcheck.engine.Start()
@@ -183,6 +170,31 @@ func (c *configuration) start() error {
 		f.start()
 	}
 	return nil
+}
+
+// prepare claims all that the configuration has.
+func (c *configuration) prepare() (err error) {
+	for _, f := range c.handlers {
+		if err := errors.Join(f.knowsRegions(), c.hearsBeats(f)); err != nil {
+			return err
+		}
+	}
+	before := healthcheck.newest()
+	healthcheck.remember(c.settings().StateFile)
+	if c.operation, err = healthcheck.newOperation(c.settings()); err != nil {
+		return err
+	}
+	return c.claim(before)
+}
+
+// hearsBeats returns an error where the handler waits for heartbeats and there is
+// nobody to take them in.
+func (c *configuration) hearsBeats(f *Failover) error {
+	if f.block.Heartbeat == "" || c.settings().Admin != nil {
+		return nil
+	}
+	return fmt.Errorf(`%s: nobody could send it; add "admin 127.0.0.1:9191" to the settings of the process`,
+		f.block.Heartbeat)
 }
 
 // claim claims the checks of all records, which go on where those of before have
