@@ -18,6 +18,8 @@ const (
 	secondaryAddress  = "192.0.2.20"
 	primaryEndpoint   = "127.0.0.1:18081"
 	secondaryEndpoint = "127.0.0.1:18082"
+
+	statusPage = "127.0.0.1:9191"
 )
 
 // patience is how long a switch may take. One that works takes 1.4 s at most:
@@ -43,7 +45,8 @@ func (d *demo) run(ctx context.Context) error {
 	d.secondary = &backend{name: "secondary", endpoint: secondaryEndpoint}
 	defer d.primary.stop()
 	defer d.secondary.stop()
-	if err := errors.Join(d.primary.start(ctx), d.secondary.start(ctx), mustBeFree(ctx, server)); err != nil {
+	if err := errors.Join(d.primary.start(ctx), d.secondary.start(ctx),
+		mustBeFree(ctx, server), mustBeFree(ctx, statusPage)); err != nil {
 		return err
 	}
 
@@ -120,6 +123,7 @@ func (d *demo) playground(ctx context.Context) error {
 	s.line("  2, Enter   stop or start the secondary")
 	s.line("  Ctrl-C     end")
 	s.line("  and, in another terminal:  dig @127.0.0.1 -p 1053 www.example.org")
+	s.line("  or, in a browser:          http://%s/", statusPage)
 	s.line("")
 
 	answers := changes(ctx, primaryAddress)

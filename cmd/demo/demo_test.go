@@ -47,6 +47,7 @@ func TestConstantsAreTheCorefile(t *testing.T) {
 		"secondary " + secondaryAddress + " {",
 		"port " + primaryPort + "\n",
 		"port " + secondaryPort + "\n",
+		"admin " + statusPage + " ",
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the Corefile lacks %q", want)
