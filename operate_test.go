@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -192,6 +193,24 @@ func TestFailbackManual(t *testing.T) {
 	s.answers("127.0.0.2")
 	s.must(status.Failback, status.Action{Target: "127.0.0.1"})
 	s.answers("127.0.0.1")
+}
+
+// An empty list is a list: programs that read the API need not know null.
+func TestNothingIsNull(t *testing.T) {
+	f := func(v any, err error) {
+		t.Helper()
+		text, errJSON := json.Marshal(v)
+		if err != nil || errJSON != nil || strings.Contains(string(text), "null") {
+			t.Errorf("%s, %v, %v", text, err, errJSON)
+		}
+	}
+	run(t, "example.org:0 {\n bind 127.0.0.1\n failover www.example.org {\n primary next\n secondary alias.example.net\n"+
+		" check tcp 9 {\n interval 24h\n fast_interval 24h\n }\n }\n}\n")
+	f(source{}.Overview(), nil)
+	f(source{}.Records(status.Query{Limit: 10}), nil)
+	f(source{}.Records(status.Query{Search: "nothing", Limit: 10}), nil)
+	f(source{}.Record("www.example.org"))
+	f(source{}.Explain("www.example.org", status.Question{}))
 }
 
 func TestUnknownRecordsAndTargets(t *testing.T) {

@@ -228,6 +228,7 @@ func everything() []status.Record {
 		by[all[i].Name] = &all[i]
 	}
 	by["rehearsal.example.org"].Observed = true
+	by["rehearsal.example.org"].Tiers[1].Targets[0].Addresses[0].Checks = nil
 	force(by["plain.example.org"], false, status.ForcedHealthy)
 	shop := by["shop.example.org"]
 	force(shop, true, status.ForcedDrained)

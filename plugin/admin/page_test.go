@@ -120,7 +120,7 @@ func TestPageSaysEverything(t *testing.T) {
 	p.record(t, "legacy.example.org").mustSay(t, "Fail next", "what the next plugin says")
 	p.record(t, "mail.example.org").mustSay(t, "Fail open", "tier 1 192.0.2.5", "IPv4 fails open on tier 1")
 	p.record(t, "*.apps.example.org").mustSay(t, "Normal", "None since this server has started.")
-	p.record(t, "rehearsal.example.org").mustSay(t, "observe")
+	p.record(t, "rehearsal.example.org").mustSay(t, "observe", "healthy 198.51.100.7 no check")
 	p.record(t, "plain.example.org").mustSay(t,
 		"1 forced", "forced healthy by alice for 12 min , ends in 47 min : kernel update, CHG-4711")
 	p.record(t, "shop.example.org").mustSay(t,
@@ -445,6 +445,35 @@ func TestSpark(t *testing.T) {
 		if bars != c.bars || crosses != c.crosses || s.Label != c.label {
 			t.Errorf("%v: %d bars, %d crosses, %q", c.recent, bars, crosses, s.Label)
 		}
+	}
+}
+
+// A transition is a sentence, whatever words its states have.
+func TestSentence(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		transition status.Transition
+		want       string
+	}{
+		{status.Transition{Kind: status.RecordChanged, Family: "IPv4", To: "failed_over, tier 2"}, "IPv4 failed over to tier 2"},
+		{status.Transition{Kind: status.RecordChanged, Family: "IPv6", To: "normal, tier 1 answers"}, "IPv6 is normal on tier 1"},
+		{status.Transition{Kind: status.RecordChanged, Family: "any", To: "normal, tier 1"}, "is normal on tier 1"},
+		{status.Transition{Kind: status.RecordChanged, Family: "IPv4", To: "fail_closed, SERVFAIL is answered"}, "IPv4 fails closed"},
+		{status.Transition{Kind: status.RecordChanged, Family: "IPv4", To: "fail_open, tier 1"}, "IPv4 fails open on tier 1"},
+		{status.Transition{Kind: status.RecordChanged, Family: "IPv4", To: "fail_next"}, "IPv4 is left to the next plugin"},
+		{status.Transition{Kind: status.RecordChanged, Family: "IPv4", To: "normal, tier 0"}, "IPv4 is normal on no tier"},
+		{status.Transition{Kind: status.RecordChanged, Family: "IPv4", To: "new_state"}, "IPv4 is new state"},
+		{status.Transition{Kind: status.TargetChanged, Target: "192.0.2.1", To: "unhealthy"}, "target 192.0.2.1 is unhealthy"},
+		{status.Transition{Kind: status.Steered, Target: "192.0.2.1", To: "drained"}, "target 192.0.2.1 is drained"},
+		{status.Transition{Kind: status.Steered, To: "healthy"}, "the record is forced healthy"},
+		{status.Transition{Kind: status.Steered, From: "drained"}, "the record is no longer drained"},
+	} {
+		if got := sentence(c.transition); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+	if got := before("failed_over, tier 2 answers"); got != "failed over, tier 2" {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -232,7 +232,7 @@ func marks(tiers []status.Tier) []tierMarks {
 func sentence(t status.Transition) string {
 	switch t.Kind {
 	case status.RecordChanged:
-		return strings.TrimSpace(t.Family + " " + change(t.To))
+		return strings.TrimPrefix(t.Family+" "+change(t.To), "any ")
 	case status.TargetChanged:
 		return "target " + t.Target + " is " + t.To
 	default:
@@ -258,11 +258,11 @@ func change(to string) string {
 	case "fail_next":
 		return "is left to the next plugin"
 	default:
-		return "is " + to
+		return "is " + before(to)
 	}
 }
 
-// before says what a transition left.
+// before says which state a transition left.
 func before(from string) string {
 	return strings.TrimSuffix(strings.ReplaceAll(from, "_", " "), " answers")
 }

@@ -218,7 +218,7 @@ type Transition struct {
 	// is about one target.
 	Tier   int    `json:"tier,omitempty"`
 	Target string `json:"target,omitempty"`
-	// From and To are states with their tier ("normal, tier 1"), verdicts, or
+	// From and To are states with what answers ("normal, tier 1 answers"), verdicts, or
 	// forced states (empty is none).
 	From string `json:"from"`
 	To   string `json:"to"`
