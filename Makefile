@@ -28,6 +28,10 @@ test: ## run every test with the race detector, and check the coverage of plugin
 	@$(GO) tool cover -func=build/cover.out | awk '/^total:/ { covered = $$3 + 0 } \
 		END { print "coverage of plugin/...: " covered "%, at least $(COVERAGE)% wanted"; exit covered < $(COVERAGE) }'
 
+.PHONY: test-kubernetes
+test-kubernetes: ## test as the DNS of a cluster, with a real API server (Linux; ten minutes the first time)
+	$(GO) test -C test/kubernetes -count=1 -timeout 30m ./...
+
 .PHONY: lint
 lint: build/golangci-lint ## run golangci-lint, gofumpt included
 	build/golangci-lint run ./...
@@ -66,4 +70,4 @@ clean: ## remove what was built
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' Makefile
