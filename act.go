@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/coredns-failover/failover/plugin/policy"
 	"github.com/coredns-failover/failover/plugin/status"
 )
 
@@ -70,38 +69,6 @@ func (h *healthchecks) forceState(o order) error {
 	h.forces.set(o.key(), forced, func(ended status.Forced) { h.expired(o.key(), ended) })
 	h.forced(o.key(), before, &forced, o)
 	return nil
-}
-
-// leavesNothing returns the answer that has eligible targets now and would have
-// none with that state, or nil: of the record, or of one above it.
-func (o order) leavesNothing(state string) *answer {
-	forced := lens{forces: func(t *target) string {
-		if o.isAbout(t) {
-			return state
-		}
-		return t.forced()
-	}}
-	for _, r := range withParents(o.record) {
-		for _, f := range r.families {
-			a := r.answers[f].Load()
-			if a.actual.Kind != policy.Answer || a.actual.State > policy.FailedOver {
-				continue
-			}
-			view := r.view(f, forced)
-			if d := view.Decide(f); d.State > policy.FailedOver || d.Kind != policy.Answer {
-				return a
-			}
-		}
-	}
-	return nil
-}
-
-// isAbout reports whether the order would change what is forced on a target.
-func (o order) isAbout(t *target) bool {
-	if o.target != nil {
-		return t == o.target
-	}
-	return t.record == o.record && healthcheck.forces.on(forceKey{t.record.key, t.Text}) == nil
 }
 
 func (h *healthchecks) clear(o order) error {
@@ -190,12 +157,4 @@ func (r *record) failBack(to int) (from *int) {
 		}
 	}
 	return from
-}
-
-// waits reports whether a better tier is eligible than the one that is held.
-func (r *record) waits(f policy.Family) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	_, better := r.holds[f].Back(0, r.tiersOf(r.view(f, lens{}), f))
-	return better
 }

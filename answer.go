@@ -100,6 +100,14 @@ func (r *record) nextHold(now time.Time, view *policy.Record, f policy.Family) (
 	return r.holds[f].Next(now, failback, r.tiersOf(view, f))
 }
 
+// waits reports whether a better tier is eligible than the one that is held.
+func (r *record) waits(f policy.Family) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, better := r.holds[f].Back(0, r.tiersOf(r.view(f, lens{}), f))
+	return better
+}
+
 // tiersOf says how the tiers fare in family f.
 func (r *record) tiersOf(view *policy.Record, f policy.Family) []verdict.Tier {
 	tiers := make([]verdict.Tier, len(r.tiers))
