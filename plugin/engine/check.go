@@ -16,7 +16,7 @@ import (
 //
 // An error with a method Broken() bool that returns true says that the probe
 // could not run on this machine, which says nothing about the target; neither
-// does one with a method Late() bool that returns true.
+// does one with a method Early() bool that returns true.
 type Prober interface {
 	Probe(ctx context.Context) (connect time.Duration, err error)
 }
@@ -26,11 +26,16 @@ type Spec[O any] struct {
 	Prober Prober
 	// Settings may be shared by any number of checks.
 	Settings *Settings
-	// Verdict is where the check starts, and Since when that began: what is known
-	// of the check in whose place this one stands. Zero values are for a check
-	// that nothing is known of.
+	// Start is where the check starts: what is known of the check in whose place
+	// this one stands. The zero value is for a check that nothing is known of.
+	Start Start
+}
+
+// Start is what a check is known by before its first probe.
+type Start struct {
 	Verdict verdict.Verdict
-	Since   time.Time
+	Since   time.Time // when the verdict began
+	AsOf    time.Time // when it was last known to be true
 }
 
 // Settings say when a check is probed and how its results count.
@@ -51,6 +56,7 @@ func (s *Settings) observe(r result) {
 type Status struct {
 	Verdict verdict.Verdict
 	Since   time.Time     // when the verdict began
+	AsOf    time.Time     // when a probe last agreed with it; zero before there is one
 	Probed  time.Time     // when the last probe started; zero before the first
 	Took    time.Duration // that it took
 	Err     error         // what it found; nil is healthy
@@ -74,27 +80,39 @@ type Check[O comparable] struct {
 	// come in order. The guard's results are taken in beside the check's own.
 	turn sync.Mutex
 
-	mu     sync.Mutex // never held while turn is waited for
-	state  verdict.State
-	need   uint64 // the guard's probe that the check waits for; 0 where it does not
-	status Status
-	recent recent
-	claims []claim[O]
-	timer  *time.Timer        // nil until started
-	cancel context.CancelFunc // of the probe in flight, or nil
+	mu      sync.Mutex // never held while turn is waited for
+	state   verdict.State
+	need    uint64 // the guard's probe that the check waits for; 0 where it does not
+	status  Status
+	recent  recent
+	claims  []claim[O]
+	timer   *time.Timer        // nil until started
+	hurried bool               // the next probe follows at once
+	cancel  context.CancelFunc // of the probe in flight, or nil
 }
 
 func newCheck[O comparable](s Spec[O], h *hub[O]) *Check[O] {
 	c := &Check[O]{prober: s.Prober, settings: s.Settings, hub: h}
 	now := time.Now()
-	c.status.Verdict, c.status.Since = s.Verdict, s.Since
-	if s.Since.IsZero() {
-		c.status.Since = now
+	c.status.Since = now
+	c.horizon.Store(int64(now.Sub(h.began)))
+	c.adopt(s.Start)
+	return c
+}
+
+// adopt has a check start with what is known, unless it knows that already.
+func (c *Check[O]) adopt(s Start) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timer != nil || c.state.Verdict != verdict.Unknown || s.Verdict == verdict.Unknown {
+		return
 	}
 	c.state.Verdict = s.Verdict
+	c.status.Verdict, c.status.AsOf = s.Verdict, s.AsOf
+	if !s.Since.IsZero() {
+		c.status.Since = s.Since
+	}
 	c.cell.Store(uint32(s.Verdict))
-	c.horizon.Store(int64(now.Sub(h.began)))
-	return c
 }
 
 // Verdict returns the verdict of now. It costs one atomic load.

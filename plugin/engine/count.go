@@ -87,13 +87,16 @@ func (c *Check[O]) settle(s verdict.State) {
 		c.status.Verdict, c.status.Since = s.Verdict, time.Now()
 		c.cell.Store(uint32(s.Verdict))
 	}
+	if s.Verdict != verdict.Unknown && s.Run == 0 {
+		c.status.AsOf = c.status.Probed
+	}
 	c.state = s
 }
 
 // pace says how soon the check is probed again. A probe that ran late found
 // nothing out, so it looks again soon; so does a check that waits.
 func (c *Check[O]) pace(o Outcome) verdict.Pace {
-	if o == Late || c.need != 0 {
+	if o == Late || o == Early || c.need != 0 {
 		return verdict.Fast
 	}
 	return c.state.Pace()

@@ -69,7 +69,8 @@ func New[K, O comparable](limit int, r Reporter[O]) *Engine[K, O] {
 
 // Claim returns the check that key identifies and keeps it for gen. A check
 // that is claimed already goes on untouched, and spec is ignored; a new one
-// waits for Start.
+// waits for Start. Of several claims on a new one, the first that knows something
+// of it says where it starts.
 func (e *Engine[K, O]) Claim(gen Generation, owner O, key K, spec Spec[O]) *Check[O] {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -78,6 +79,8 @@ func (e *Engine[K, O]) Claim(gen Generation, owner O, key K, spec Spec[O]) *Chec
 		c = newCheck(spec, &e.hub)
 		e.checks[key] = c
 		e.fresh = append(e.fresh, c)
+	} else {
+		c.adopt(spec.Start)
 	}
 	c.claim(gen, owner)
 	return c

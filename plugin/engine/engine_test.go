@@ -405,7 +405,7 @@ func TestEditedCheckStartsWithTheOldVerdict(t *testing.T) {
 		target := serverOf(up())
 		before := old.Status()
 		edited := w.Claim(2, "new", "b",
-			Spec[string]{Prober: target, Settings: settings(), Verdict: before.Verdict, Since: before.Since})
+			Spec[string]{Prober: target, Settings: settings(), Start: Start{before.Verdict, before.Since, before.AsOf}})
 		if edited.Verdict() != verdict.Unhealthy {
 			t.Errorf("starts as %v", edited.Verdict())
 		}

@@ -58,7 +58,7 @@ func TestHorizonAllowsForJitter(t *testing.T) {
 
 func TestHorizonOfAnInheritedVerdict(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		c := w.Claim(1, "www", "a", Spec[string]{Prober: serverOf(step{hanging: true}), Settings: settings(), Verdict: verdict.Healthy})
+		c := w.Claim(1, "www", "a", Spec[string]{Prober: serverOf(step{hanging: true}), Settings: settings(), Start: Start{Verdict: verdict.Healthy}})
 		w.Start()
 		time.Sleep(time.Second)
 		if got := c.Horizon().Sub(w.began); got != 4*time.Second { // at 0, 2 and 4

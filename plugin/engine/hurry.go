@@ -2,14 +2,17 @@ package engine
 
 import "time"
 
-// Hurry probes at once, if the check waits for its next probe: somebody knows that
-// there is something new to find.
+// Hurry probes at once, or as soon as the probe under way has ended, which may have
+// looked already: somebody knows that there is something new to find.
 func (c *Check[O]) Hurry() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.timer == nil || len(c.claims) == 0 || !c.timer.Stop() {
-		return // it has not begun, has ended, or is about to probe anyway
+	switch {
+	case c.timer == nil || len(c.claims) == 0: // it has not begun, or has ended
+	case c.timer.Stop():
+		c.expect(time.Now())
+		c.timer.Reset(0)
+	default:
+		c.hurried = true
 	}
-	c.expect(time.Now())
-	c.timer.Reset(0)
 }

@@ -14,10 +14,11 @@ const (
 	Success Outcome = iota
 	Failure
 	Broken // it could not run on this machine
-	Late   // nobody knows what it means: this process was held up meanwhile, or it is too early to tell
+	Late   // this process was held up meanwhile, so nobody knows what it means
+	Early  // it is too soon to tell
 )
 
-var outcomes = [...]string{Success: "success", Failure: "failure", Broken: "broken", Late: "late"}
+var outcomes = [...]string{Success: "success", Failure: "failure", Broken: "broken", Late: "late", Early: "early"}
 
 // String returns the outcome's name.
 func (o Outcome) String() string { return outcomes[o] }
@@ -30,12 +31,12 @@ func (panicked) Broken() bool { return true }
 
 func classify(err error, started, ended time.Time, timeout time.Duration) Outcome {
 	var b interface{ Broken() bool }
-	var l interface{ Late() bool }
+	var e interface{ Early() bool }
 	switch {
 	case errors.As(err, &b) && b.Broken():
 		return Broken
-	case errors.As(err, &l) && l.Late():
-		return Late
+	case errors.As(err, &e) && e.Early():
+		return Early
 	case heldUp(started, ended, timeout): // first: invert makes a success of a failure
 		return Late
 	case err == nil:

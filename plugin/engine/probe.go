@@ -121,9 +121,10 @@ func (c *Check[O]) again(r result) {
 		return
 	}
 	due, now := r.started.Add(c.settings.Schedule.next(c.pace(r.outcome))), time.Now()
-	if due.Before(now) {
+	if due.Before(now) || c.hurried {
 		due = now
 	}
+	c.hurried = false
 	c.expect(due)
 	c.timer.Reset(due.Sub(now))
 }

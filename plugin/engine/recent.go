@@ -20,7 +20,7 @@ func (r *recent) add(o Outcome, took time.Duration) {
 	switch o {
 	case Failure:
 		us = -us
-	case Broken, Late:
+	case Broken, Late, Early:
 		return // they say nothing about the target
 	}
 	r.took[r.next] = us

@@ -3,15 +3,17 @@ package engine_test
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	. "github.com/coredns-failover/failover/plugin/engine"
+	"github.com/coredns-failover/failover/plugin/verdict"
 )
 
 type early struct{}
 
 func (early) Error() string { return "early" }
-func (early) Late() bool    { return true }
+func (early) Early() bool   { return true }
 
 func TestRecentProbes(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
@@ -65,7 +67,8 @@ func TestHurry(t *testing.T) {
 	})
 }
 
-// A probe never overlaps itself, however many are in a hurry.
+// A probe never overlaps itself, however many are in a hurry; but one follows at
+// once, since the one under way may have looked already.
 func TestHurryDuringAProbe(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		s := serverOf(step{takes: 2 * time.Second}, up())
@@ -76,8 +79,41 @@ func TestHurryDuringAProbe(t *testing.T) {
 			c.Hurry()
 		}
 		pass(t.Context(), 2*time.Second)
-		if s.most != 1 || len(w.starts(s)) != 1 {
-			t.Errorf("%d probes at once, at %v", s.most, w.starts(s))
+		synctest.Wait()
+		starts := w.starts(s)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.most != 1 || len(starts) != 2 {
+			t.Errorf("%d probes at once, at %v", s.most, starts)
+		}
+	})
+}
+
+// Of several claims on a new check, the first that knows something says where it
+// starts; a check that has begun knows better.
+func TestStartOfASharedCheck(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		known := spec(serverOf(down()))
+		asOf := time.Now().Add(-time.Minute)
+		known.Start = Start{verdict.Unhealthy, asOf.Add(-time.Hour), asOf}
+		w.Claim(1, "nothing", "key", spec(serverOf(step{finds: early{}}, up())))
+		c := w.Claim(1, "something", "key", known)
+		w.Claim(1, "else", "key", Spec[string]{Start: Start{Verdict: verdict.Healthy}})
+		if s := c.Status(); s.Verdict != verdict.Unhealthy || !s.Since.Equal(asOf.Add(-time.Hour)) || !s.AsOf.Equal(asOf) {
+			t.Errorf("it starts as %+v", s)
+		}
+		w.Start()
+		pass(t.Context(), time.Second)
+		if s := c.Status(); !s.AsOf.Equal(asOf) {
+			t.Errorf("a probe that says nothing confirms the verdict: %+v", s)
+		}
+		pass(t.Context(), time.Minute)
+		if s := c.Status(); s.Verdict != verdict.Healthy || !s.AsOf.After(asOf.Add(time.Minute)) {
+			t.Errorf("it has become %+v", s)
+		}
+		w.Claim(2, "late", "key", known)
+		if c.Verdict() != verdict.Healthy {
+			t.Error("a claim changes a check that has begun")
 		}
 	})
 }

@@ -91,6 +91,8 @@ func (n *Notifier) deliver(ctx context.Context, send sender, events []event) int
 		n.settle(Retried, events, r.err)
 		select {
 		case <-time.After(max(pauses.NextBackOff(), min(r.after, maxAfter))):
+		case <-n.changed:
+			pauses.Reset() // it may be repaired
 		case <-closing:
 			closing = nil // what time is left is for attempts
 			pauses.Reset()

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coredns-failover/failover/plugin/model"
@@ -53,11 +54,13 @@ type Notifier struct {
 	source  string
 	queue   *queue
 	closing chan struct{}
+	changed chan struct{} // holds whether the receiver has changed since the last attempt
 	done    chan struct{} // closed when the goroutine has ended
 	abort   context.CancelFunc
 
-	once    sync.Once // closes closing
-	failing bool      // what was reported last; of the goroutine
+	receiver atomic.Pointer[receiver]
+	once     sync.Once // closes closing
+	failing  bool      // what was reported last; of the goroutine
 }
 
 // New starts a Notifier. Its error is about the configuration. Files that can not
@@ -71,9 +74,24 @@ func New(c Config) (*Notifier, error) {
 		return nil, fmt.Errorf("the source %q is no URI reference", c.Source)
 	}
 	n := newNotifier(c)
+	n.receiver.Store(&r)
 	n.tell(r.check())
-	n.start(r.send)
+	n.start(func(ctx context.Context, b batch) reply { return n.receiver.Load().send(ctx, b) })
 	return n, nil
+}
+
+// Configure has what is not yet delivered, and all that follows, posted with other
+// settings, which begin with the next attempt: at once. The URL stays the same.
+func (n *Notifier) Configure(settings model.Notify) {
+	r, err := newReceiver(settings)
+	if before := n.receiver.Load(); err != nil || before.settings == settings {
+		return
+	}
+	n.receiver.Store(&r)
+	select {
+	case n.changed <- struct{}{}:
+	default:
+	}
 }
 
 func newNotifier(c Config) *Notifier {
@@ -83,6 +101,7 @@ func newNotifier(c Config) *Notifier {
 		source:  c.Source,
 		queue:   newQueue(),
 		closing: make(chan struct{}),
+		changed: make(chan struct{}, 1),
 		done:    make(chan struct{}),
 	}
 	if n.observe == nil {

@@ -544,3 +544,33 @@ func TestOldTLSIsRefused(t *testing.T) {
 		t.Errorf("got %v", r.Err)
 	}
 }
+
+// TestReceiverThatIsRepaired takes what waits with other settings: what it wants
+// for a token was wrong.
+func TestReceiverThatIsRepaired(t *testing.T) {
+	var s *server
+	s = newServer(t, func(w http.ResponseWriter, n int) {
+		if s.got()[n].header.Get("Authorization") != "Bearer right" {
+			w.Header().Set("Retry-After", "300")
+			w.WriteHeader(503)
+		}
+	})
+	s.Start()
+	n := settings(s.URL)
+	n.Header = "Authorization: Bearer wrong\r\n"
+	notifier, done := start(t, n, func(error) {})
+	notifier.Publish(transitions("a")...)
+	for len(s.got()) == 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	notifier.Configure(n) // nothing new
+	n.Header = "Authorization: Bearer right\r\n"
+	notifier.Configure(n)
+	for notifier.Queued() > 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	done()
+	if got := s.got(); len(got) != 2 || string(got[0].body) != string(got[1].body) {
+		t.Errorf("%d attempts", len(got))
+	}
+}
