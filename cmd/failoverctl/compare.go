@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/coredns-failover/failover/cmd/failoverctl/internal/api"
 	"github.com/coredns-failover/failover/plugin/status"
@@ -21,15 +22,15 @@ type compared struct {
 // compare puts together what servers have of the same records, in the order of
 // their names.
 func compare(views []api.Result[view]) []compared {
-	byID := map[string]*compared{}
+	same := map[string]*compared{}
 	var all []*compared
 	for i, v := range views {
 		for j := range v.Value.Records {
 			s := &v.Value.Records[j]
-			c := byID[s.ID]
-			if c == nil {
+			c := same[replica(s.ID)]
+			if c == nil || c.each[i] != nil {
 				c = &compared{id: s.ID, name: s.Name, each: make([]*status.Summary, len(views))}
-				byID[s.ID], all = c, append(all, c)
+				same[replica(s.ID)], all = c, append(all, c)
 			}
 			c.each[i] = s
 		}
@@ -43,6 +44,26 @@ func compare(views []api.Result[view]) []compared {
 		return byName(status.Summary{Name: x.name, ID: x.id}, status.Summary{Name: y.name, ID: y.id})
 	})
 	return rows
+}
+
+// replica is what replicas call the same record: its ID without the addresses that
+// its server block listens on, which are each server's own where it has "bind".
+func replica(id string) string {
+	words := strings.Split(id, "@")
+	if len(words) < 2 {
+		return id
+	}
+	listeners := strings.Split(words[1], ",")
+	for i, l := range listeners {
+		scheme, rest, found := strings.Cut(l, "://")
+		if !found {
+			scheme, rest = "", l
+		}
+		listeners[i] = scheme + rest[max(0, strings.LastIndexByte(rest, ':')):]
+	}
+	slices.Sort(listeners)
+	words[1] = strings.Join(slices.Compact(listeners), ",")
+	return strings.Join(words, "@")
 }
 
 // disagree reports whether servers that replied have the record in different

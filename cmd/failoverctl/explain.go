@@ -39,7 +39,7 @@ func (a *app) explainCommand() *cobra.Command {
 	}
 	flags := command.Flags()
 	flags.StringVar(&client, "client", "", "`address` of who asks")
-	flags.StringVar(&qtype, "type", "A", "query `type`")
+	flags.StringVar(&qtype, "type", "", "query `type` (default the first that the record answers)")
 	flags.StringArrayVar(&down, "down", nil, "`target` that is taken for unhealthy")
 	complete(command, "client")
 	complete(command, "type", "A", "AAAA")
@@ -50,7 +50,7 @@ func (a *app) explainCommand() *cobra.Command {
 // question reads the flags of explain.
 func question(client, qtype string, down []string) (status.Question, error) {
 	q := status.Question{Type: strings.ToUpper(qtype), Down: down}
-	if _, known := dns.StringToType[q.Type]; !known {
+	if _, known := dns.StringToType[q.Type]; qtype != "" && !known {
 		return q, usagef("--type %q is no query type", qtype)
 	}
 	if client == "" {

@@ -87,7 +87,7 @@ func (a *app) look(ctx context.Context, replicas api.Replicas, f statusFlags) []
 	found := map[string]bool{}
 	for _, v := range views {
 		for i := range v.Value.Records {
-			found[v.Value.Records[i].ID] = true
+			found[replica(v.Value.Records[i].ID)] = true
 		}
 	}
 	var lacking api.Replicas
@@ -109,7 +109,7 @@ func (a *app) supplement(ctx context.Context, views []api.Result[view], lacking 
 	for _, r := range rest {
 		i := slices.IndexFunc(views, func(v api.Result[view]) bool { return v.Client == r.Client })
 		views[i].Err = r.Err
-		views[i].Value.Records = slices.DeleteFunc(r.Value, func(s status.Summary) bool { return !found[s.ID] })
+		views[i].Value.Records = slices.DeleteFunc(r.Value, func(s status.Summary) bool { return !found[replica(s.ID)] })
 	}
 }
 

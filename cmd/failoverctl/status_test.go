@@ -268,3 +268,27 @@ func TestStatusOfManyRecordsPages(t *testing.T) {
 	}
 	t.Log(time.Since(began))
 }
+
+// Replicas that listen on addresses of their own have the same records.
+func TestRecordsOfReplicas(t *testing.T) {
+	for _, same := range [][2]string{
+		{"www.example.org@10.0.0.1:53@example.org", "www.example.org@10.0.0.2:53@example.org"},
+		{"www.example.org@:53@example.org@inside", "www.example.org@[2001:db8::1]:53@example.org@inside"},
+		{"www.example.org@10.0.0.1:53,10.0.1.1:53@.", "www.example.org@10.0.0.2:53@."},
+		{"www.example.org@tls://10.0.0.1:853@.", "www.example.org@tls://:853@."},
+	} {
+		if a, b := replica(same[0]), replica(same[1]); a != b {
+			t.Errorf("%s and %s are not the same: %s, %s", same[0], same[1], a, b)
+		}
+	}
+	for _, other := range [][2]string{
+		{"www.example.org@:53@example.org", "www.example.org@:5353@example.org"},
+		{"www.example.org@:53@example.org", "www.example.org@:53@example.org@inside"},
+		{"www.example.org@tls://:853@.", "www.example.org@:853@."},
+		{"www.example.org", "api.example.org"},
+	} {
+		if replica(other[0]) == replica(other[1]) {
+			t.Errorf("%s and %s are the same", other[0], other[1])
+		}
+	}
+}
