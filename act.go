@@ -36,11 +36,56 @@ func (o order) state() string {
 	return ""
 }
 
-// carryOut does what an operator asks for. Orders are carried out one at a time, so
-// that two of them can not take the last target together.
-func (h *healthchecks) carryOut(o order) error {
+// in returns the order as it is for another configuration, which may not have what
+// it is about.
+func (o order) in(c *configuration) (order, bool) {
+	if !c.index().has(o.key()) {
+		return o, false
+	}
+	o.record = c.index().byKey[o.record.key]
+	if o.target != nil {
+		o.target, _ = o.record.target(o.Target)
+	}
+	return o, true
+}
+
+// everywhere returns the order for each configuration that has begun: while one
+// replaces another nobody knows yet which of them stays.
+func (o order) everywhere() []order {
+	var orders []order
+	for _, c := range healthcheck.begun() {
+		if o, ok := o.in(c); ok {
+			orders = append(orders, o)
+		}
+	}
+	return orders
+}
+
+// act does what an operator asks for, and returns the record. Orders are carried
+// out one at a time, so that two of them can not take the last target together,
+// and none while a configuration begins.
+func (h *healthchecks) act(id, verb, by string, a status.Action) (*record, error) {
 	h.steering.Lock()
 	defer h.steering.Unlock()
+	r, err := h.serving().index().find(id)
+	if err != nil {
+		return nil, err
+	}
+	o := order{record: r, verb: verb, by: by, Action: a}
+	if a.Target != "" {
+		if o.target, err = r.target(a.Target); err != nil {
+			return nil, err
+		}
+	}
+	if a.ExpiresIn != "" {
+		if o.expires, err = time.ParseDuration(a.ExpiresIn); err != nil || o.expires <= 0 {
+			return nil, status.Problemf(status.Invalid, `%q is no time to expire in; write it like "15m"`, a.ExpiresIn)
+		}
+	}
+	return r, h.carryOut(o)
+}
+
+func (h *healthchecks) carryOut(o order) error {
 	switch o.verb {
 	case status.Drain, status.Force:
 		return h.forceState(o)
@@ -55,9 +100,11 @@ func (h *healthchecks) carryOut(o order) error {
 // forceState refuses what would leave a record without an eligible target: that
 // is how an outage is made out of a maintenance.
 func (h *healthchecks) forceState(o order) error {
-	if left := o.leavesNothing(o.state()); left != nil && !o.Override {
-		return status.Problemf(status.Refused, "record %s would have no eligible target left for %v",
-			display(left.record.Name), left.family)
+	for _, one := range o.everywhere() {
+		if left := one.leavesNothing(o.state()); left != nil && !o.Override {
+			return status.Problemf(status.Refused, "record %s would have no eligible target left for %v",
+				display(left.record.Name), left.family)
+		}
 	}
 	forced := status.Forced{
 		Record: o.record.id(), Target: o.key().target, State: o.state(), Reason: o.Reason, By: o.by, Since: time.Now().UTC(),
@@ -66,8 +113,8 @@ func (h *healthchecks) forceState(o order) error {
 		forced.Until = forced.Since.Add(o.expires)
 	}
 	before := h.forces.on(o.key())
-	h.forces.set(o.key(), forced, func(ended status.Forced) { h.expired(o.key(), ended) })
-	h.forced(o.key(), before, &forced, o)
+	h.forces.set(o.key(), forced, h.expire)
+	h.apply(o.key(), status.Transition{From: stateOf(before), To: forced.State, Reason: o.Reason, By: o.by})
 	return nil
 }
 
@@ -76,84 +123,89 @@ func (h *healthchecks) clear(o order) error {
 	if !ok {
 		return status.Problemf(status.Invalid, "nothing is forced there")
 	}
-	h.forced(o.key(), &before, nil, o)
+	h.apply(o.key(), status.Transition{From: before.State, Reason: o.Reason, By: o.by})
 	return nil
 }
 
-// expired says that a forced state has ended by itself.
-func (h *healthchecks) expired(key forceKey, f status.Forced) {
+// expire ends a forced state whose time has come.
+func (h *healthchecks) expire(key forceKey, f *force) {
 	h.steering.Lock()
 	defer h.steering.Unlock()
-	log.Infof("record %s%s: no longer %s, that has expired (by %s: %q)",
-		display(key.record.name), about(f.Target), f.State, f.By, f.Reason)
-	h.forced(key, &f, nil, order{by: f.By, Action: status.Action{Reason: "expired"}})
+	if !h.forces.end(key, f) {
+		return // it was renewed meanwhile
+	}
+	log.Infof("%s: no longer %s, that has expired (by %s: %q)", key, f.State, f.By, f.Reason)
+	h.apply(key, status.Transition{From: f.State, Reason: "expired", By: f.By})
 }
 
-func about(target string) string {
-	if target == "" {
+// String names what a state is forced on.
+func (k forceKey) String() string {
+	s := "record " + display(k.record.name)
+	if k.target != "" {
+		s += ", target " + k.target
+	}
+	return s
+}
+
+func stateOf(f *status.Forced) string {
+	if f == nil {
 		return ""
 	}
-	return ", target " + target
+	return f.State
 }
 
-// forced lets every record decide anew under what is forced on it now, and tells
-// of it.
-func (h *healthchecks) forced(key forceKey, before, after *status.Forced, o order) {
+// apply lets a record decide anew under what is forced on it now, and tells what
+// was done to it.
+func (h *healthchecks) apply(key forceKey, done status.Transition) {
 	for _, c := range h.begun() {
 		r := c.index().byKey[key.record]
 		if r == nil {
 			continue
 		}
 		r.takeForces()
-		if c == h.newest() {
-			h.tell([]change{r.steered(key.target, before, after, o)})
+		if r.handler.serves() {
+			r.tellOf(r.steered(key.target, done))
 		}
 		h.update(r)
 	}
 }
 
-func (r *record) steered(word string, before, after *status.Forced, o order) change {
-	t := status.Transition{At: time.Now().UTC(), Kind: status.Steered, Target: word, Reason: o.Reason, By: o.by}
+func (r *record) steered(word string, t status.Transition) status.Transition {
+	t.At, t.Kind, t.Target = time.Now().UTC(), status.Steered, word
 	if on, err := r.target(word); err == nil {
 		t.Tier = on.tier
 	}
-	if before != nil {
-		t.From = before.State
-	}
-	if after != nil {
-		t.To = after.State
-	}
-	return change{Transition: r.transition(t), record: r}
+	return r.transition(t)
 }
 
 // failBack lets a better tier that is eligible again answer at once.
 func (h *healthchecks) failBack(o order) error {
-	to := 0
-	if o.target != nil {
-		to = o.target.tier
+	held := 0
+	for _, one := range o.everywhere() {
+		to := 0
+		if one.target != nil {
+			to = one.target.tier
+		}
+		held = max(held, one.record.failBack(to))
 	}
-	from := o.record.failBack(to)
-	if from == nil {
+	if held == 0 {
 		return status.Problemf(status.Invalid, "record %s holds no tier that a better one is eligible for",
 			display(o.record.Name))
 	}
-	h.tell([]change{{Transition: o.record.transition(status.Transition{
-		At: time.Now().UTC(), Kind: status.Steered, Target: o.key().target, Tier: to,
-		From: fmt.Sprintf("held tier %d", *from), To: "failback", Reason: o.Reason, By: o.by,
-	}), record: o.record}})
-	h.update(o.record)
+	from := fmt.Sprintf("held tier %d", held)
+	h.apply(o.key(), status.Transition{From: from, To: "failback", Reason: o.Reason, By: o.by})
 	return nil
 }
 
 // failBack goes back to a tier, or to the best one where it is 0, and returns
-// which was held; nil where none was that there is a better one for.
-func (r *record) failBack(to int) (from *int) {
+// which was held; 0 where none was that there is a better one for.
+func (r *record) failBack(to int) (from int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, f := range r.families {
 		held := r.holds[f].Tier
 		if next, ok := r.holds[f].Back(to, r.tiersOf(r.view(f, lens{}), f)); ok {
-			r.holds[f], from = next, &held
+			r.holds[f], from = next, held
 		}
 	}
 	return from

@@ -48,9 +48,9 @@ func (t *target) resolves() string {
 
 // prepareResolving makes ready what keeps the names resolved that the handler's
 // targets stand for. They stand for what the configuration before knows of them,
-// which may be nil, whatever its targets were. Look-ups begin once all other
-// plugins have started.
-func (f *Failover) prepareResolving(process model.Process, before *configuration) {
+// which may be nil, whatever its targets were, or else what is remembered.
+// Look-ups begin once all other plugins have started.
+func (f *Failover) prepareResolving(process model.Process, before *configuration, memory *memory) {
 	if len(process.Resolver) > 0 {
 		f.fallback = resolve.Servers(process.Resolver)
 	}
@@ -76,7 +76,7 @@ func (f *Failover) prepareResolving(process model.Process, before *configuration
 			from, same = known[key.anyThreshold()]
 		}
 		if !same {
-			from = healthcheck.memory.name(f, key)
+			from = memory.name(f, key)
 		}
 		a.add(key, from)
 	}
@@ -153,10 +153,11 @@ func (a *alias) changed(c resolve.Change) {
 		t.standForName(c.To)
 	}
 	adopt(a.records...)
-	if a.handler.newest() {
+	if a.handler.serves() {
 		logAlias(a.targets, c)
 	}
 	healthcheck.update(a.records...)
+	healthcheck.changed()
 }
 
 // resolve waits until every alias is resolved that the record's targets stand

@@ -6,6 +6,7 @@ import (
 
 	"github.com/coredns-failover/failover/plugin/model"
 	"github.com/coredns-failover/failover/plugin/policy"
+	"github.com/coredns-failover/failover/plugin/status"
 	"github.com/coredns-failover/failover/plugin/verdict"
 
 	"github.com/miekg/dns"
@@ -47,7 +48,7 @@ func (a *answer) decide(now time.Time) time.Time {
 	a.Decision = a.actual
 	if r.Observe {
 		a.start = 0
-		view = r.view(f, everything)
+		view = r.view(f, r.lens())
 		view.Start = 0
 		a.Decision = view.Decide(f)
 	}
@@ -66,7 +67,7 @@ func (a *answer) decide(now time.Time) time.Time {
 // which is as fast as one that is known. There is no hope where an operator says
 // otherwise.
 func (r *record) hopeful(view *policy.Record) *policy.Record {
-	if r.lens().through(r.next).none {
+	if r.lens().health(r.next) == status.ForcedUnhealthy {
 		return view
 	}
 	tier := view.Tiers[r.next.tier-1]
@@ -108,11 +109,13 @@ func (r *record) waits(f policy.Family) bool {
 	return better
 }
 
-// tiersOf says how the tiers fare in family f.
+// tiersOf says how the tiers fare in family f. Nothing speaks against the one that
+// is held while nobody knows what it stands for, as after a restart.
 func (r *record) tiersOf(view *policy.Record, f policy.Family) []verdict.Tier {
 	tiers := make([]verdict.Tier, len(r.tiers))
 	for i, eligible := range view.Eligible(f) {
-		tiers[i] = verdict.Tier{Eligible: eligible, Decided: r.decided[i]}
+		held := i+1 == r.holds[f].Tier && slices.ContainsFunc(r.tiers[i], (*target).unresolved)
+		tiers[i] = verdict.Tier{Eligible: eligible || held, Decided: r.decided[i]}
 	}
 	return tiers
 }

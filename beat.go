@@ -98,5 +98,5 @@ type early struct{}
 
 func (early) Error() string { return "no heartbeat yet" }
 
-// Late says that this says nothing about the service.
-func (early) Late() bool { return true }
+// Early says that this says nothing about the service.
+func (early) Early() bool { return true }

@@ -44,9 +44,10 @@ func (f *Failover) bypassedBy(rr dns.RR) bool {
 
 // avoids reports whether the record would not answer for a name with an address
 // that the next plugins have: unless they are a target, it knows nothing of that
-// address; and if they are, it does not answer with it while it is unhealthy.
+// address; and if they are, it does not answer with it while it is unhealthy, nor
+// with any of them while the target is drained.
 func (r *record) avoids(qname string, addr netip.Addr) bool {
-	if r.next == nil {
+	if r.next == nil || r.lens().hopeless(r.next) {
 		return true
 	}
 	a := r.handler.known(r.next, qname, addr)

@@ -13,52 +13,24 @@ import (
 // change is something about a record that those who watch want to know.
 type change struct {
 	status.Transition
-	record *record
-	state  policy.State // of the record, where the kind is status.RecordChanged
+	state policy.State // of the record, where the kind is status.RecordChanged
 }
 
-// switched is the change of what a family's questions are answered with.
-func (r *record) switched(f policy.Family, before, after *answer) change {
-	return change{r.transition(status.Transition{
-		At: after.since, Kind: status.RecordChanged, Family: f.String(),
-		From: r.told(before.actual), To: r.told(after.actual), Reason: r.reason(after),
-	}), r, after.actual.State}
-}
+// past is what has been told of a record. A configuration hands it on to the next,
+// so that only what differs is told.
+type past struct {
+	// turn is held from looking at the record until it is told what is new, so
+	// that news come in order.
+	turn    sync.Mutex
+	answers [policy.Any + 1]*policy.Decision // without what it takes to choose
+	targets map[string]verdict.Verdict       // by the target's word; unknown is not told
 
-func (r *record) transition(t status.Transition) status.Transition {
-	t.Record, t.Name = r.id(), display(r.Name)
-	return t
-}
-
-// turn returns which targets have another verdict than was last told. That one is
-// unknown is no news, nor that a first one is healthy. The record is locked.
-func (r *record) turn(now time.Time) []change {
-	var changes []change
-	for _, t := range r.targets() {
-		from, to := t.told, t.verdict()
-		if from == to || to == verdict.Unknown {
-			continue
-		}
-		t.told = to
-		if from == verdict.Unknown && to == verdict.Healthy {
-			continue
-		}
-		changes = append(changes, change{r.transition(status.Transition{
-			At: now, Kind: status.TargetChanged, Tier: t.tier, Target: t.Text,
-			From: from.String(), To: to.String(), Reason: t.reason(),
-		}), r, 0})
-	}
-	return changes
+	mu          sync.Mutex
+	transitions []status.Transition // oldest first
 }
 
 // mostPast is how many transitions a record remembers.
 const mostPast = 100
-
-// past is what has changed about a record.
-type past struct {
-	mu          sync.Mutex
-	transitions []status.Transition // oldest first
-}
 
 func (p *past) add(t status.Transition) {
 	p.mu.Lock()
@@ -78,20 +50,91 @@ func (p *past) newest() []status.Transition {
 	return all
 }
 
-// tell tells of changes in the newest configuration: to the log, to the record's
-// past, and to those who watch.
-func (h *healthchecks) tell(changes []change) {
-	if len(changes) == 0 {
-		return
+// tell tells of what is new about records, of those that serve: to the log, to
+// the record's past, and to those who watch.
+func (h *healthchecks) tell(records ...*record) {
+	for _, r := range records {
+		if r.handler.serves() {
+			r.tell()
+		}
 	}
-	transitions := make([]status.Transition, len(changes))
-	for i, c := range changes {
+}
+
+func (r *record) tell() {
+	r.past.turn.Lock()
+	defer r.past.turn.Unlock()
+	for _, c := range r.news(time.Now()) {
 		logChange(c)
-		c.record.past.add(c.Transition)
-		transitions[i] = c.Transition
+		r.publish(c.Transition)
 	}
-	if newest := h.newest(); newest != nil {
-		newest.operation.publish(transitions)
+}
+
+// tellOf tells of what is not found out by looking: that somebody has done
+// something.
+func (r *record) tellOf(t status.Transition) {
+	r.past.turn.Lock()
+	defer r.past.turn.Unlock()
+	r.publish(t)
+}
+
+func (r *record) publish(t status.Transition) {
+	r.past.add(t)
+	r.handler.claims.configuration.operation.publish(t)
+	healthcheck.changed()
+}
+
+// look takes what is known of the record for told.
+func (r *record) look() {
+	r.past.turn.Lock()
+	defer r.past.turn.Unlock()
+	r.news(time.Now())
+}
+
+// news returns what has changed since it was last called. It is called in turn.
+func (r *record) news(now time.Time) []change {
+	changes := r.newVerdicts(now)
+	for _, f := range r.families {
+		a := r.answers[f].Load()
+		if a == nil || a.guessed {
+			continue
+		}
+		last := r.past.answers[f]
+		r.past.answers[f] = &policy.Decision{Kind: a.actual.Kind, State: a.actual.State, Tier: a.actual.Tier}
+		if last != nil && last.Differs(a.actual) {
+			changes = append(changes, change{r.transition(status.Transition{
+				At: now.UTC(), Kind: status.RecordChanged, Family: f.String(),
+				From: r.told(*last), To: r.told(a.actual), Reason: r.reason(a),
+			}), a.actual.State})
+		}
 	}
-	h.changed()
+	return changes
+}
+
+// newVerdicts returns which targets have another verdict than was last told. That
+// one is unknown is no news, nor that a first one is healthy.
+func (r *record) newVerdicts(now time.Time) []change {
+	var changes []change
+	for _, t := range r.targets() {
+		from, to := r.past.targets[t.Text], t.verdict()
+		if from == to || to == verdict.Unknown {
+			continue
+		}
+		if r.past.targets == nil {
+			r.past.targets = make(map[string]verdict.Verdict)
+		}
+		r.past.targets[t.Text] = to
+		if from == verdict.Unknown && to == verdict.Healthy {
+			continue
+		}
+		changes = append(changes, change{Transition: r.transition(status.Transition{
+			At: now.UTC(), Kind: status.TargetChanged, Tier: t.tier, Target: t.Text,
+			From: from.String(), To: to.String(), Reason: t.reason(),
+		})})
+	}
+	return changes
+}
+
+func (r *record) transition(t status.Transition) status.Transition {
+	t.Record, t.Name = r.id(), display(r.Name)
+	return t
 }

@@ -58,10 +58,9 @@ func (cl *claims) claim(a, before *address) error {
 		if err != nil {
 			return err
 		}
-		if before == nil {
-			starts[i] = healthcheck.memory.verdict(a, i)
+		if spec.Start = starts[i]; before == nil {
+			spec.Start = cl.configuration.memory.verdict(a, i)
 		}
-		spec.Verdict, spec.Since = starts[i].Verdict, starts[i].Since
 		a.checks[i] = healthcheck.engine.Claim(cl.configuration.generation, cl.owner(a, i), cl.identify(a, i), spec)
 	}
 	return nil

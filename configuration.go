@@ -32,6 +32,8 @@ type configuration struct {
 	process   *model.Process // what a server block says of the whole process, or nil
 	guard     *guard         // nil without
 	operation *operation     // nil before it starts
+	memory    *memory        // of the process before; nil but in the first configuration
+	started   bool           // the whole instance has; under healthcheck.mu
 
 	indexed sync.Once
 	found   *index // see index
@@ -55,23 +57,34 @@ func configurationOf(c *caddy.Controller) *configuration {
 	c.OnRestartFailed(sweep)
 	c.OnFinalShutdown(conf.end)
 	sweepOnFailure()
-	hookOnce.Do(func() { caddy.RegisterEventHook(name, started) })
+	hookStarted()
 	return conf
 }
 
-var hookOnce sync.Once
+// hookStarted has caddy call started. It takes a hook once and panics at the next,
+// but forgets all hooks on SIGUSR1, and does not tell whether it has one.
+func hookStarted() {
+	defer func() { _ = recover() }()
+	caddy.RegisterEventHook(name, started)
+}
 
-// started begins to resolve names when a whole instance has started: other
-// plugins can not be asked while they start, and some do so after this one.
+// started lets a configuration serve when its whole instance has started, and begins
+// to resolve names: other plugins can not be asked while they start, and some do so
+// after this one.
 func started(event caddy.EventName, info any) error {
 	instance, ok := info.(*caddy.Instance)
 	if event != caddy.InstanceStartupEvent || !ok {
 		return nil
 	}
-	if conf := configurationIn(instance); conf != nil {
-		for _, f := range conf.handlers {
-			f.resolver.Start()
-		}
+	conf := configurationIn(instance)
+	if conf == nil {
+		return nil
+	}
+	healthcheck.lifecycle.Lock()
+	defer healthcheck.lifecycle.Unlock()
+	healthcheck.serve(conf)
+	for _, f := range conf.handlers {
+		f.resolver.Start()
 	}
 	return nil
 }
@@ -160,11 +173,12 @@ func (c *configuration) start() error {
 	healthcheck.lifecycle.Lock()
 	defer healthcheck.lifecycle.Unlock()
 	releaseGone() // what a first start left that failed
-	if err := c.prepare(); err != nil {
+	before := healthcheck.serving()
+	if err := c.prepare(before); err != nil {
 		c.stop()
 		return plugin.Error(name, err)
 	}
-	healthcheck.begin(c)
+	healthcheck.begin(c, before)
 	healthcheck.engine.Start()
 	for _, f := range c.handlers {
 		f.start()
@@ -172,15 +186,15 @@ func (c *configuration) start() error {
 	return nil
 }
 
-// prepare claims all that the configuration has.
-func (c *configuration) prepare() (err error) {
+// prepare claims all that the configuration has, which goes on where that of before
+// has come to; that is nil at first.
+func (c *configuration) prepare(before *configuration) (err error) {
 	for _, f := range c.handlers {
 		if err := errors.Join(f.knowsRegions(), c.hearsBeats(f)); err != nil {
 			return err
 		}
 	}
-	before := healthcheck.newest()
-	healthcheck.remember(c.settings().StateFile)
+	c.memory = healthcheck.remember(c.settings().StateFile, before)
 	if c.operation, err = healthcheck.newOperation(c.settings()); err != nil {
 		return err
 	}
@@ -209,11 +223,9 @@ func (c *configuration) claim(before *configuration) (err error) {
 			r.key = f.keyOf(r)
 			r.takeForces()
 			r.inherit(records[r.key])
-			if before == nil {
-				healthcheck.memory.hold(r)
-			}
+			c.memory.hold(r)
 		}
-		f.prepareResolving(c.settings(), before)
+		f.prepareResolving(c.settings(), before, c.memory)
 		adopt(f.records...)
 		f.claims = newClaims(c, f.config.Root)
 		for _, r := range f.records {
@@ -313,7 +325,7 @@ func (c *configuration) end() error {
 			f.resolver.Wait()
 		}
 	}
-	if healthcheck.newest() == nil {
+	if healthcheck.serving() == nil {
 		healthcheck.engine.Wait()
 	}
 	return nil

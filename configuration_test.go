@@ -148,7 +148,7 @@ func TestReloadKeepsVerdicts(t *testing.T) {
 	dead, alive := deadPort(t), listener(t)
 	r := run(t, block(dead, alive))
 	r.await("the switch", func() bool { return r.ask("p"+dead+".example.org.") == "NOERROR 127.0.0.2" })
-	check := healthcheck.newest().handlers[0].records[0].tiers[0][0].list()[0].checks[0]
+	check := healthcheck.serving().handlers[0].records[0].tiers[0][0].list()[0].checks[0]
 	for range 3 {
 		if err := r.reload(block(alive, dead)); err != nil {
 			t.Fatal(err)
@@ -158,7 +158,7 @@ func TestReloadKeepsVerdicts(t *testing.T) {
 		}
 		r.expectChecks(2)
 	}
-	if healthcheck.newest().handlers[0].records[1].tiers[0][0].list()[0].checks[0] != check {
+	if healthcheck.serving().handlers[0].records[1].tiers[0][0].list()[0].checks[0] != check {
 		t.Error("the reload made a new check of an old one")
 	}
 	// Edited: it is another check, but begins with the verdict of the old one.
@@ -172,7 +172,7 @@ func TestReloadKeepsVerdicts(t *testing.T) {
 }
 
 // handler returns the first handler of the configuration that runs.
-func handler() *Failover { return healthcheck.newest().handlers[0] }
+func handler() *Failover { return healthcheck.serving().handlers[0] }
 
 // twoChecks is a record whose primary has the checks given.
 func twoChecks(checks ...string) string {
@@ -216,7 +216,7 @@ func TestRecordsOfTwoListenersAreTwo(t *testing.T) {
 	one := block(listener(t))
 	two := strings.Replace(one, "bind 127.0.0.1", "bind 127.0.0.2", 1)
 	run(t, one+two)
-	if n := len(healthcheck.newest().records()); n != 2 {
+	if n := len(healthcheck.serving().records()); n != 2 {
 		t.Errorf("there are %d records, want 2", n)
 	}
 	if got := handler().server(); got != "dns://127.0.0.1:0" {
@@ -229,12 +229,15 @@ func TestReloadTellsWhatItChanges(t *testing.T) {
 	dead := deadPort(t)
 	r := run(t, twoChecks("check tcp "+dead+" {\n interval 1s\n fast_interval 100ms\n}"))
 	r.await("the switch", func() bool { return r.ask("www.example.org.") == "NOERROR 127.0.0.2" })
-	before := healthcheck.newest()
+	before := healthcheck.serving()
+	told := before.handlers[0].records[0].past
+	r.await("the news of it", func() bool { return len(told.newest()) == 2 })
 	after := &configuration{generation: healthcheck.generation(), handlers: []*Failover{handlerOf(t,
 		"failover www.example.org {\n primary 127.0.0.1\n secondary 127.0.0.2\n check none\n}")}}
 	after.handlers[0].config, after.handlers[0].keys = before.handlers[0].config, before.handlers[0].keys
 	err := after.claim(before)
-	changes := update(after.handlers[0].records[0])
+	update(after.handlers[0].records...)
+	changes := after.handlers[0].records[0].news(time.Now())
 	if err != nil || len(changes) != 2 || changes[0].Kind != status.TargetChanged || changes[1].Kind != status.RecordChanged {
 		t.Fatalf("it changes %+v, %v", changes, err)
 	}
@@ -274,12 +277,12 @@ func TestReloadHandsCountersOn(t *testing.T) {
 	dead := deadPort(t)
 	r := run(t, block(dead))
 	r.await("the switch", func() bool { return r.ask("p"+dead+".example.org.") == "NOERROR 127.0.0.2" })
-	before := healthcheck.newest().handlers[0].records[0]
+	before := healthcheck.serving().handlers[0].records[0]
 	served := before.served[2].Load()
 	if err := r.reload(block(dead)); err != nil {
 		t.Fatal(err)
 	}
-	after := healthcheck.newest().handlers[0].records[0]
+	after := healthcheck.serving().handlers[0].records[0]
 	if after == before || after.served[2].Load() != served || served == 0 {
 		t.Errorf("served %d before the reload, and %d after", served, after.served[2].Load())
 	}
@@ -301,7 +304,7 @@ func TestFilesAreTakenFromTheRootOfTheBlock(t *testing.T) {
 	}
 }
 `, dir))
-	check := healthcheck.newest().handlers[0].records[0].tiers[0][0].list()[0].checks[0]
+	check := healthcheck.serving().handlers[0].records[0].tiers[0][0].list()[0].checks[0]
 	r.await("a broken check", func() bool { return check.Status().Broken })
 	if got := check.Status().Err.Error(); !strings.Contains(got, dir+"/ca.pem") {
 		t.Errorf("the check is broken because %s", got)
@@ -362,13 +365,13 @@ func TestReadyOnceAndForAll(t *testing.T) {
 	if h.isReady() {
 		t.Error("ready before anything has started")
 	}
-	h.begin(&configuration{generation: 1})
+	h.begin(&configuration{generation: 1}, nil)
 	if !h.isReady() {
 		t.Error("not ready although there is no check to wait for")
 	}
 	alive := listener(t)
 	r := run(t, block(alive))
-	f := healthcheck.newest().handlers[0]
+	f := healthcheck.serving().handlers[0]
 	r.await("readiness", f.Ready)
 }
 

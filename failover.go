@@ -29,7 +29,8 @@ type Failover struct {
 	keys    []string // of the server block: what it serves, and where
 
 	place
-	asking asking
+	asking  asking
+	chaotic chaotic
 
 	// serving is the server of the block, once it has been asked.
 	serving atomic.Pointer[dnsserver.Server]
@@ -53,7 +54,9 @@ func New(b model.Block) *Failover {
 	}
 	f.link()
 	adopt(f.records...)
-	update(f.records...)
+	for _, r := range update(f.records...) {
+		r.look() // that is what it was before anything was known
+	}
 	return f
 }
 
@@ -98,12 +101,14 @@ type query struct {
 	w      dns.ResponseWriter
 	r      *dns.Msg
 	answer *answer
+	who    policy.Client // nil where nothing depends on it
+	// learned are the addresses that only the question has told of.
+	learned []*address
 }
 
-// ttl is that of a reply with what was chosen, among others of addresses that
-// were learned from the question.
-func (q query) ttl(c policy.Choice, learned ...*address) time.Duration {
-	return q.answer.record.ttl(q.answer.family, c.Tier, learned...)
+// ttl is that of a reply with what was chosen.
+func (q query) ttl(c policy.Choice) time.Duration {
+	return q.answer.record.ttl(q.answer.family, c.Tier, q.learned...)
 }
 
 // answer answers a question with what the record has now.
@@ -119,16 +124,12 @@ func (f *Failover) answer(
 		rec.resolve(ctx)
 		a = rec.answers[family].Load()
 	}
-	if a.State > policy.Normal {
-		w = a.explained(w, r)
-	}
-	q := query{w, r, a}
+	q := query{w: w, r: r, answer: a, who: rec.client(ctx, w, r)}
 	var picks [mostPicks]policy.Pick
-	who := rec.client(ctx, w, r)
 	if rec.next == nil || !isAddress(r.Question[0].Qtype) {
-		return f.write(ctx, q, a.Choose(who, picks[:0]))
+		return f.write(ctx, q, a.Choose(q.who, picks[:0]))
 	}
-	c := a.hopeful.Choose(who, picks[:0])
+	c := a.hopeful.Choose(q.who, picks[:0])
 	if slices.ContainsFunc(c.Picks, isNext) || rec.needsNext(c) {
 		return f.answerNext(ctx, q, c)
 	}
@@ -146,12 +147,12 @@ const mostPicks = 16
 
 // write writes what was chosen.
 func (f *Failover) write(ctx context.Context, q query, c policy.Choice) (int, error) {
-	rec := q.answer.record
-	if qtype := q.r.Question[0].Qtype; !rec.has(qtype) && !slices.ContainsFunc(c.Picks, isCNAME) {
-		// It was here for the sake of a CNAME.
+	rec, qtype := q.answer.record, q.r.Question[0].Qtype
+	if rec.leaves(c, qtype) {
 		return f.pass(ctx, passed{q.w, q, c.Scope}, q.r, rec)
 	}
 	rec.count(ctx, c)
+	q, c = q.explained(c), rec.narrow(c, q.who, qtype, rec.lens())
 	switch {
 	case c.Kind == policy.Next:
 		return f.passOn(ctx, q, c)
@@ -168,20 +169,14 @@ func (f *Failover) write(ctx context.Context, q query, c policy.Choice) (int, er
 
 // data writes the data of the chosen targets.
 func (f *Failover) data(ctx context.Context, q query, c policy.Choice) (int, error) {
-	rec, qtype := q.answer.record, q.r.Question[0].Qtype
 	switch {
 	case isCNAME(c.Picks[0]):
 		return f.cname(ctx, q, c)
-	case !isAddress(qtype):
+	case !isAddress(q.r.Question[0].Qtype):
 		return f.fetch(ctx, q, c)
-	case q.answer.family == policy.Any:
-		c = q.answer.within(c, rec.client(ctx, q.w, q.r), qtype)
-	}
-	if c.Kind != policy.Answer {
-		return f.noData(ctx, q, c)
 	}
 	picks := c.Picks
-	if rec.aliased {
+	if q.answer.record.aliased {
 		picks = once(picks)
 	}
 	return dns.RcodeSuccess, q.w.WriteMsg(q.scoped(message(q.r, picks, q.ttl(c)), c.Scope))
@@ -189,18 +184,39 @@ func (f *Failover) data(ctx context.Context, q query, c policy.Choice) (int, err
 
 func isCNAME(p policy.Pick) bool { return p.Target.CNAME }
 
+// leaves reports whether a question of that type, for which that was chosen, is left
+// to the next plugins after all: it was here for the sake of a CNAME.
+func (r *record) leaves(c policy.Choice, qtype uint16) bool {
+	return !r.has(qtype) && !slices.ContainsFunc(c.Picks, isCNAME)
+}
+
+// narrow returns what questions of a type get of what was chosen for their family.
+func (r *record) narrow(c policy.Choice, who policy.Client, qtype uint16, l lens) policy.Choice {
+	switch {
+	case c.Kind != policy.Answer || isCNAME(c.Picks[0]):
+		return c
+	case !isAddress(qtype):
+		c.Kind = fetches(c.Picks, qtype)
+		return c
+	case r.cname:
+		return r.within(c, who, qtype, l)
+	default:
+		return c
+	}
+}
+
 // within chooses once more, among the addresses of a type that the chosen tier
 // has: the choice for all types is only the tier's. Where it comes out elsewhere,
 // or next is not asked again, what was picked of the type stands.
-func (a *answer) within(c policy.Choice, who policy.Client, qtype uint16) policy.Choice {
+func (r *record) within(c policy.Choice, who policy.Client, qtype uint16, l lens) policy.Choice {
 	family := policy.IPv4
 	if qtype == dns.TypeAAAA {
 		family = policy.IPv6
 	}
-	view := a.record.view(a.family, a.record.lens())
+	view := r.view(policy.Any, l)
 	view.Start = c.Tier
 	d := view.Decide(family)
-	if in := d.Choose(who, nil); in.Tier == c.Tier && a.record.next == nil {
+	if in := d.Choose(who, nil); in.Tier == c.Tier && r.next == nil {
 		in.Scope = max(in.Scope, c.Scope)
 		return in
 	}
@@ -226,12 +242,12 @@ func once(picks []policy.Pick) []policy.Pick {
 func isAddress(qtype uint16) bool { return qtype == dns.TypeA || qtype == dns.TypeAAAA }
 
 // closed answers with an error. Those that the server writes itself are only
-// returned, as plugin.Handler asks.
+// returned, as plugin.Handler asks, unless there is something to say beside them.
 func closed(w dns.ResponseWriter, r *dns.Msg, rcode int) (int, error) {
-	if !plugin.ClientWrite(rcode) {
+	if _, explains := w.(explaining); !explains && !plugin.ClientWrite(rcode) {
 		return rcode, nil
 	}
 	m := newReply(r)
 	m.Rcode = rcode
-	return rcode, w.WriteMsg(m)
+	return dns.RcodeSuccess, w.WriteMsg(m)
 }

@@ -19,17 +19,11 @@ import (
 // addresses. That is asked for now, and given under the record's own name.
 func (f *Failover) fetch(ctx context.Context, q query, c policy.Choice) (int, error) {
 	picks, question := c.Picks, q.r.Question[0]
-	i := slices.IndexFunc(picks, func(p policy.Pick) bool { return p.Target.Kind != model.Address })
-	if i < 0 || question.Qtype == dns.TypeCNAME && !isNext(picks[i]) { // a flattened name shows none of its own
-		return f.noData(ctx, q, c)
-	}
-	if isNext(picks[i]) {
-		return f.passOn(ctx, q, c)
-	}
+	name := picks[slices.IndexFunc(picks, isElsewhere)].Target.Name
 	ctx, cancel := context.WithTimeout(ctx, patienceInAll)
 	defer cancel()
 	asker := &foreground{handler: f, query: q}
-	has, err := resolve.Lookup(ctx, asker, f.fallback, picks[i].Target.Name, question.Qtype)
+	has, err := resolve.Lookup(ctx, asker, f.fallback, name, question.Qtype)
 	if err != nil {
 		return dns.RcodeServerFailure, nil // no answer is not a fault of this server
 	}
@@ -45,6 +39,24 @@ func (f *Failover) fetch(ctx context.Context, q query, c policy.Choice) (int, er
 		m.Answer = append(m.Answer, mine)
 	}
 	return dns.RcodeSuccess, q.w.WriteMsg(q.scoped(m, max(c.Scope, asker.scope)))
+}
+
+// isElsewhere reports whether others know what the target has.
+func isElsewhere(p policy.Pick) bool { return p.Target.Kind != model.Address }
+
+// fetches says what questions of a type that is none of addresses are answered with
+// where that was picked: the first name counts, or the next plugins. A name that is
+// flattened shows no CNAME of its own.
+func fetches(picks []policy.Pick, qtype uint16) policy.Kind {
+	i := slices.IndexFunc(picks, isElsewhere)
+	switch {
+	case i >= 0 && isNext(picks[i]):
+		return policy.Next
+	case i < 0 || qtype == dns.TypeCNAME:
+		return policy.NoData
+	default:
+		return policy.Answer
+	}
 }
 
 // unpicked returns which hints would bypass failover: all but picked addresses.

@@ -28,19 +28,15 @@ type force struct {
 	ending *time.Timer // nil where it does not end by itself
 }
 
-// set forces a state on what key says, in the place of any other. ended is called
-// when it ends by itself.
-func (s *forces) set(key forceKey, f status.Forced, ended func(status.Forced)) {
+// set forces a state on what key says, in the place of any other. expire is called
+// when its time has come.
+func (s *forces) set(key forceKey, f status.Forced, expire func(forceKey, *force)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drop(key)
 	forced := &force{Forced: f}
 	if !f.Until.IsZero() {
-		forced.ending = time.AfterFunc(time.Until(f.Until), func() {
-			if s.end(key, forced) {
-				ended(f)
-			}
-		})
+		forced.ending = time.AfterFunc(time.Until(f.Until), func() { expire(key, forced) })
 	}
 	if s.all == nil {
 		s.all = make(map[forceKey]*force)
@@ -81,15 +77,10 @@ func (s *forces) drop(key forceKey) {
 // of returns what is forced on a target of a record, or nil: its own state, or
 // else that of the record.
 func (s *forces) of(record recordKey, target string) *status.Forced {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, key := range [...]forceKey{{record, target}, {record, ""}} {
-		if f := s.all[key]; f != nil {
-			forced := f.Forced
-			return &forced
-		}
+	if f := s.on(forceKey{record, target}); f != nil || target == "" {
+		return f
 	}
-	return nil
+	return s.on(forceKey{record: record})
 }
 
 // on returns what is forced on exactly what key says, or nil.
@@ -116,34 +107,59 @@ func (s *forces) count(record recordKey) int {
 	return n
 }
 
+// forcedOn is a forced state with what it is forced on.
+type forcedOn struct {
+	key forceKey
+	status.Forced
+}
+
 // list returns all forced states by record and target.
-func (s *forces) list() []status.Forced {
+func (s *forces) list() []forcedOn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	forced := make([]status.Forced, 0, len(s.all))
-	for _, f := range s.all {
-		forced = append(forced, f.Forced)
+	forced := make([]forcedOn, 0, len(s.all))
+	for key, f := range s.all {
+		forced = append(forced, forcedOn{key, f.Forced})
 	}
-	slices.SortFunc(forced, func(a, b status.Forced) int {
+	slices.SortFunc(forced, func(a, b forcedOn) int {
 		return strings.Compare(a.Record+"\x00"+a.Target, b.Record+"\x00"+b.Target)
 	})
 	return forced
 }
 
-// retain takes away what is forced on records and targets that are gone.
-func (s *forces) retain(has func(forceKey) bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for key := range s.all {
-		if !has(key) {
-			s.drop(key)
+// retain takes away what is forced on records and targets that are gone, and
+// returns it.
+func (s *forces) retain(has func(forceKey) bool) []forcedOn {
+	var gone []forcedOn
+	for _, f := range s.list() {
+		if !has(f.key) {
+			gone = append(gone, f)
+			s.clear(f.key)
 		}
 	}
+	return gone
 }
 
-// takeForces lets the record's targets stand under what is forced on them.
+// takeForces lets the record's targets stand under what is forced on them. It is
+// called in steering, so that the last order counts.
 func (r *record) takeForces() {
 	for _, t := range r.targets() {
 		t.force.Store(healthcheck.forces.of(r.key, t.Text))
+	}
+}
+
+// bring has a configuration that begins take over what is forced on records that
+// listen elsewhere in it: the same name, in the same zone and view, where there is
+// but one. What was forced stays too until nothing has it.
+func (h *healthchecks) bring(c *configuration) {
+	for _, f := range h.forces.list() {
+		if c.index().has(f.key) {
+			continue
+		}
+		key := forceKey{c.index().elsewhere(f.key.record), f.key.target}
+		if c.index().has(key) && h.forces.on(key) == nil {
+			f.Record = key.record.id()
+			h.forces.set(key, f.Forced, h.expire)
+		}
 	}
 }

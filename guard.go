@@ -29,7 +29,7 @@ func (c *configuration) newGuard() (*guard, error) {
 
 // guard puts the guard of the newest configuration into place.
 func (h *healthchecks) guard() {
-	newest := h.newest()
+	newest := h.serving()
 	if newest == nil || newest.guard == nil {
 		h.engine.Guard(identity{}, nil)
 		return

@@ -152,7 +152,19 @@ func TestVerdictsThatChangeDuringAReload(t *testing.T) {
 // begun has handlers in the place of those of before claim what they need.
 func begun(t *testing.T, before *configuration, fs ...*Failover) *configuration {
 	t.Helper()
-	c := &configuration{generation: healthcheck.generation(), handlers: fs}
+	return claimed(t, before, &configuration{generation: healthcheck.generation(), handlers: fs})
+}
+
+// remembering is begun for the first configuration of a process that remembers
+// another one.
+func remembering(t *testing.T, m *memory, fs ...*Failover) *configuration {
+	t.Helper()
+	return claimed(t, nil, &configuration{generation: healthcheck.generation(), handlers: fs, memory: m})
+}
+
+func claimed(t *testing.T, before *configuration, c *configuration) *configuration {
+	t.Helper()
+	fs := c.handlers
 	for _, f := range fs {
 		f.config = &dnsserver.Config{ListenHosts: []string{"127.0.0.1"}}
 		f.keys = []string{"dns://" + f.zones[0] + ":53"}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/coredns-failover/failover/plugin/engine"
 	"github.com/coredns-failover/failover/plugin/model"
+	"github.com/coredns-failover/failover/plugin/state"
 	"github.com/coredns-failover/failover/plugin/verdict"
 )
 
@@ -34,8 +35,9 @@ type healthchecks struct {
 	beats    beats
 
 	operations operations
-	memory     memory
-	latest     atomic.Pointer[configuration] // that began last, even if it has ended
+	served     atomic.Pointer[configuration] // the last that did, even if it has ended
+	file       atomic.Pointer[state.File]    // of the state, or nil
+	kept       *model.StateFile              // its settings; under lifecycle
 
 	mu             sync.Mutex
 	last           engine.Generation
@@ -108,28 +110,27 @@ func (t *target) unclaimed(m *model.Check, addr netip.Addr) health {
 	}
 }
 
-// newest returns the configuration that started last, or nil.
-func (h *healthchecks) newest() *configuration {
+// serving returns the configuration whose answers are given, or nil: of those that
+// have begun, the last one whose whole instance has started. While none has, that
+// is the first.
+func (h *healthchecks) serving() *configuration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	for _, c := range slices.Backward(h.configurations) {
+		if c.started {
+			return c
+		}
+	}
 	if len(h.configurations) == 0 {
 		return nil
 	}
-	return h.configurations[len(h.configurations)-1]
+	return h.configurations[0]
 }
 
-// begin makes a configuration, which has made its claims, the newest.
-func (h *healthchecks) begin(c *configuration) {
-	h.beginning()
-	h.mu.Lock()
-	h.configurations = append(h.configurations, c)
-	h.mu.Unlock()
-	h.latest.Store(c)
-	h.memory.begin()
-	for _, r := range c.records() {
-		r.takeForces() // those of the last moment
-	}
-	h.guard()
+// serves reports whether the handler is in the configuration whose answers are
+// given.
+func (f *Failover) serves() bool {
+	return f.claims != nil && f.claims.configuration == healthcheck.serving()
 }
 
 // begun returns the configurations that have begun and not ended, oldest first.
@@ -139,23 +140,82 @@ func (h *healthchecks) begun() []*configuration {
 	return slices.Clone(h.configurations)
 }
 
+// begin lets a configuration take part, which has made its claims. Whether it will
+// serve shows when its whole instance has started; the first does at once. No order
+// comes between what it takes over here and its beginning.
+func (h *healthchecks) begin(c, before *configuration) {
+	h.beginning()
+	h.steering.Lock()
+	h.bring(c)
+	records := before.records()
+	for key, r := range c.records() {
+		r.takeForces()
+		if old := records[key]; old != nil {
+			old.handOn(r)
+		}
+	}
+	h.mu.Lock()
+	h.configurations = append(h.configurations, c)
+	h.mu.Unlock()
+	h.steering.Unlock()
+	if before == nil {
+		h.serve(c)
+	}
+}
+
+// serve makes a configuration the one whose answers are given. What it has that
+// there can be only one of takes the place of what was there, and what it answers
+// differently is told. That a restart goes on where the process before was is no
+// news.
+func (h *healthchecks) serve(c *configuration) {
+	h.mu.Lock()
+	restart := c.memory != nil && !c.started
+	c.started = true
+	h.mu.Unlock()
+	h.served.Store(c)
+	h.forgetOperators()
+	h.guard()
+	if h.keep(c.settings().StateFile); !restart {
+		h.changed()
+	}
+	c.operation.configure()
+	for _, f := range c.handlers {
+		for _, r := range update(f.records...) {
+			if restart {
+				r.look()
+			}
+			r.tell()
+		}
+	}
+}
+
 // retain ends all configurations that are not live, and releases their claims.
 func (h *healthchecks) retain(live func(*configuration) bool) {
-	for _, gone := range h.forget(live) {
+	h.steering.Lock()
+	ended := h.forget(live)
+	h.steering.Unlock()
+	for _, gone := range ended {
 		gone.stop()
 	}
 	h.forgetOperators()
 	h.guard()
+	if h.serving() == nil {
+		h.keep(nil)
+	}
 	h.engine.Retain(h.knows)
+	h.changed()
 }
 
 // forgetOperators forgets what was said about records and heartbeats that no
 // configuration has any more.
 func (h *healthchecks) forgetOperators() {
 	begun := h.begun()
-	h.forces.retain(func(key forceKey) bool {
+	gone := h.forces.retain(func(key forceKey) bool {
 		return slices.ContainsFunc(begun, func(c *configuration) bool { return c.index().has(key) })
 	})
+	for _, f := range gone {
+		log.Infof("%s: no longer %s, it is gone (by %s: %q)", f.key, f.State, f.By, f.Reason)
+	}
 	h.beats.retain(func(id string) bool {
 		return slices.ContainsFunc(begun, func(c *configuration) bool { return c.index().waiting[id] != nil })
 	})
@@ -195,50 +255,43 @@ func (h *healthchecks) beginning() time.Time {
 	return h.began
 }
 
-// update lets records decide anew for another reason than a verdict.
-func (h *healthchecks) update(records ...*record) {
-	h.tell(slices.DeleteFunc(update(records...), func(c change) bool { return !c.record.handler.newest() }))
-}
-
-// newest reports whether the handler is in the configuration that started last.
-func (f *Failover) newest() bool {
-	newest := healthcheck.newest()
-	return newest != nil && f.claims != nil && f.claims.configuration == newest
-}
+// update lets records decide anew, and tells what is new.
+func (h *healthchecks) update(records ...*record) { h.tell(update(records...)...) }
 
 // Transition implements engine.Reporter.
 func (h *healthchecks) Transition(owners []owner, t engine.Transition) {
-	changes := updateAll(owners)
-	owners = current(owners)
+	all := updateAll(owners)
+	owners = h.current(owners)
 	for _, o := range owners {
 		o.address.target.transitions[t.To].Add(1)
 	}
 	logTransition(owners, t)
-	h.tell(changes)
+	h.tell(all...)
 	h.changed()
 }
 
 // Broken implements engine.Reporter.
-func (h *healthchecks) Broken(owners []owner, err error) { logBroken(current(owners), err) }
+func (h *healthchecks) Broken(owners []owner, err error) { logBroken(h.current(owners), err) }
 
-// current returns the owners in the newest configuration of them all: while one
-// replaces another, both own the same checks, but things happen only once.
-func current(owners []owner) []owner {
-	newest := owners[len(owners)-1].configuration
-	return slices.DeleteFunc(slices.Clone(owners), func(o owner) bool { return o.configuration != newest })
+// current returns the owners in the configuration that serves, or in the newest
+// where those have none in it: while one replaces another, both own the same
+// checks, but things happen only once.
+func (h *healthchecks) current(owners []owner) []owner {
+	in := owners[len(owners)-1].configuration
+	if serving := h.serving(); slices.ContainsFunc(owners, func(o owner) bool { return o.configuration == serving }) {
+		in = serving
+	}
+	return slices.DeleteFunc(slices.Clone(owners), func(o owner) bool { return o.configuration != in })
 }
 
-// updateAll lets every record decide anew that one of owners belongs to, and
-// returns what has changed in the newest configuration.
-func updateAll(owners []owner) []change {
-	newest := owners[len(owners)-1].configuration
+// updateAll lets every record decide anew that one of owners belongs to, and those
+// above them, and returns all of these.
+func updateAll(owners []owner) []*record {
 	var records []*record
 	for _, o := range owners {
 		records = append(records, o.address.target.record)
 	}
-	return slices.DeleteFunc(update(records...), func(c change) bool {
-		return c.record.handler.claims.configuration != newest
-	})
+	return update(records...)
 }
 
 // generation returns a number for a new configuration.

@@ -18,4 +18,16 @@ func (k recordKey) id() string {
 	return strings.Join(words, "@")
 }
 
+// keyOf is the key that an ID was made of.
+func keyOf(id string) recordKey {
+	words := append(strings.SplitN(id, "@", 4), "", "", "")
+	servers := strings.Split(words[1], ",")
+	for i, server := range servers {
+		if !strings.Contains(server, "://") {
+			servers[i] = "dns://" + server
+		}
+	}
+	return recordKey{strings.Join(servers, ","), canonical(words[2]), words[3], canonical(words[0])}
+}
+
 func (r *record) id() string { return r.key.id() }

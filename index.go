@@ -69,6 +69,22 @@ func (x *index) find(id string) (*record, error) {
 	return nil, problem
 }
 
+// elsewhere returns the key of the only record with that name, zone and view,
+// whatever it listens on; the zero key where there is none, or several.
+func (x *index) elsewhere(key recordKey) recordKey {
+	var found recordKey
+	for _, r := range x.byName[key.name] {
+		if r.key.zone != key.zone || r.key.view != key.view {
+			continue
+		}
+		if found != (recordKey{}) {
+			return recordKey{}
+		}
+		found = r.key
+	}
+	return found
+}
+
 // has reports whether there is what a state is forced on.
 func (x *index) has(key forceKey) bool {
 	r := x.byKey[key.record]

@@ -50,18 +50,11 @@ func (r *record) targetLike(t *target) *target {
 	return nil
 }
 
-// inherit takes over what before has counted, and what was last told of it;
-// before may be nil.
+// inherit takes over what before has counted; before may be nil.
 func (t *target) inherit(before *target) {
-	if before == nil {
-		return
+	if before != nil {
+		t.transitions = before.transitions
 	}
-	before.record.mu.Lock()
-	told := before.told
-	before.record.mu.Unlock()
-	t.record.mu.Lock()
-	defer t.record.mu.Unlock()
-	t.transitions, t.told = before.transitions, told
 }
 
 // addressLike returns the address of t, which may be nil, that equals addr, or
@@ -77,15 +70,16 @@ func (t *target) addressLike(addr netip.Addr) *address {
 // one that a has too, or that has only been edited, with the verdict of that;
 // any other with what the checks of a say together, so that a reload does not
 // change what the target counts for. a may be nil: then nothing is known.
-func (a *address) starts(t *target) []engine.Status {
-	starts := make([]engine.Status, len(t.Checks))
+func (a *address) starts(t *target) []engine.Start {
+	starts := make([]engine.Start, len(t.Checks))
 	if a == nil {
 		return starts
 	}
 	for i := range t.Checks {
-		starts[i] = engine.Status{Verdict: a.verdict()}
+		starts[i] = engine.Start{Verdict: a.verdict()}
 		if n := a.checkLike(&t.Checks[i]); n >= 0 {
-			starts[i] = a.checks[n].Status()
+			known := a.checks[n].Status()
+			starts[i] = engine.Start{Verdict: known.Verdict, Since: known.Since, AsOf: known.AsOf}
 		}
 	}
 	return starts

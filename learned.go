@@ -86,6 +86,17 @@ func (l *learned) byTarget() map[*target][]*address {
 	return all
 }
 
+// of returns what has been learned of a target.
+func (l *learned) of(t *target) []*address {
+	var all []*address
+	for key, a := range l.byKey.Range {
+		if key.(learnedKey).target == t {
+			all = append(all, a.(*address))
+		}
+	}
+	return all
+}
+
 // dropOldest makes room: the hundredth part that was seen least recently goes,
 // since to look for one costs as much as for a hundred.
 func (l *learned) dropOldest() {

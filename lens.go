@@ -2,48 +2,55 @@ package failover
 
 import "github.com/coredns-failover/failover/plugin/status"
 
-// lens is how the health of addresses is looked at. The zero value looks at it
-// as it is: by verdicts, and by the forced states beside them.
+// lens is how targets and their health are looked at. The zero value looks at them
+// as they are: by verdicts, and by the forced states beside them.
 type lens struct {
-	// all and none are whatever verdicts say; none wins.
-	all, none bool
+	// blind sees everything healthy, whatever probes and operators say of that.
+	blind bool
 	// down are words of targets, and addresses, that are taken for unhealthy.
 	down map[string]bool
 	// forces tells the forced state of a target in the place of its own, or nil.
 	forces func(*target) string
+	// learned are the addresses to look at in the place of what only a question can
+	// tell, where there are any.
+	learned map[*target][]*address
 }
 
-// everything is the lens of those who see but health.
-var everything = lens{all: true}
+// lens returns that which decides what the record answers.
+func (r *record) lens() lens { return lens{blind: r.Observe} }
 
 // sees reports whether an address is eligible.
 func (l lens) sees(a *address) bool {
-	switch {
-	case l.none || l.down != nil && l.down[a.Addr.String()]:
+	switch l.health(a.target) {
+	case status.ForcedUnhealthy:
 		return false
+	case status.ForcedHealthy:
+		return l.blind || !l.down[a.Addr.String()]
 	default:
-		return l.all || a.verdict().Eligible()
+		return !l.down[a.Addr.String()] && a.verdict().Eligible()
 	}
 }
 
-// through is the lens behind a target: that which its addresses are looked at
-// with. Who sees but health does not see what health was forced to.
-func (l lens) through(t *target) lens {
+// health is what a target is whatever its checks say, as forced states have it:
+// status.ForcedHealthy or ForcedUnhealthy. Anything else leaves that to them.
+func (l lens) health(t *target) string {
 	switch {
+	case l.blind:
+		return status.ForcedHealthy
 	case l.down[t.Text]:
-		l.none = true
-	case l.all:
-	case l.force(t) == status.ForcedHealthy:
-		l.all = true
-	case l.force(t) == status.ForcedUnhealthy:
-		l.none = true
+		return status.ForcedUnhealthy
+	default:
+		return l.force(t)
 	}
-	return l
 }
 
 // drained reports whether the target is not to be answered, by the Corefile or
 // by an operator.
 func (l lens) drained(t *target) bool { return t.Drain || l.force(t) == status.ForcedDrained }
+
+// hopeless reports whether no address of the target can be answered, whatever its
+// checks say.
+func (l lens) hopeless(t *target) bool { return l.drained(t) || l.health(t) == status.ForcedUnhealthy }
 
 func (l lens) force(t *target) string {
 	if l.forces != nil {
@@ -52,13 +59,5 @@ func (l lens) force(t *target) string {
 	return t.forced()
 }
 
-// lens returns that which decides what the record answers.
-func (r *record) lens() lens {
-	if r.Observe {
-		return everything
-	}
-	return lens{}
-}
-
 // eligible reports whether an address is to be answered with.
-func (a *address) eligible() bool { return a.target.record.lens().through(a.target).sees(a) }
+func (a *address) eligible() bool { return a.target.record.lens().sees(a) }

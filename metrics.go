@@ -68,6 +68,9 @@ func observe(t model.CheckType) func(engine.Outcome, time.Duration) {
 		probesTotal.WithLabelValues(string(t), o.String())
 	}
 	return func(o engine.Outcome, took time.Duration) {
+		if o == engine.Early {
+			return // nothing was found out, and nobody is late
+		}
 		probesTotal.WithLabelValues(string(t), o.String()).Inc()
 		seconds.Observe(took.Seconds())
 	}
@@ -155,7 +158,7 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 	for one := engine.NoGuard; one <= engine.GuardBroken; one++ {
 		s.gauge(guardDesc, number(one == stats.Guard), one.String())
 	}
-	newest := healthcheck.newest()
+	newest := healthcheck.serving()
 	s.configuration(newest)
 	records := newest.records()
 	s.learned = newest.learned()
@@ -194,7 +197,7 @@ func (s *scrape) configuration(c *configuration) {
 		}
 		s.gauge(queuedDesc, float64(queued))
 	}
-	if file := c.operation.state; file != nil {
+	if file := healthcheck.file.Load(); file != nil {
 		s.gauge(writtenDesc, timestamp(file.Written()))
 	}
 }

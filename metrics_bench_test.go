@@ -15,7 +15,7 @@ func BenchmarkScrape(b *testing.B) {
 	h := healthcheck
 	defer func() { healthcheck = h }()
 	healthcheck = newHealthchecks()
-	healthcheck.begin(&configuration{handlers: []*Failover{f}})
+	healthcheck.begin(&configuration{handlers: []*Failover{f}}, nil)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collector{})
 	b.ReportAllocs()

@@ -96,19 +96,19 @@ func (t *target) adopt() {
 	t.standFor(t.child.addrs())
 }
 
-// update lets records decide anew, and all above them, and returns what has
-// changed.
-func update(records ...*record) []change {
-	var changes []change
-	for _, r := range withParents(records...) {
-		changes = append(changes, r.decide()...)
+// update lets records decide anew, and all above them, and returns all of these.
+func update(records ...*record) []*record {
+	all := withParents(records...)
+	for _, r := range all {
+		r.decide()
 	}
-	return changes
+	return all
 }
 
-// viewFrom is the view for a record that has this one as a target.
+// viewFrom is the view for a record that has this one as a target. What is forced on
+// that target is about its own addresses: this record knows its own.
 func (r *record) viewFrom(f policy.Family, l lens) *policy.Record {
-	l.all = l.all || r.Observe
+	l.blind = l.blind || r.Observe
 	v := r.view(f, l)
 	for _, tier := range v.Tiers {
 		for i := range tier {

@@ -30,14 +30,14 @@ func (f *Failover) answerNext(ctx context.Context, q query, hoped policy.Choice)
 	addrs := theirs.addrs(question)
 	if rec.inFrontOfNext() && len(addrs) == 0 && !theirs.failed() || rec.bySignature(theirs, q.r) {
 		rec.count(ctx, hoped)
-		return theirs.write(q, hoped.Scope)
+		return theirs.write(q.explained(hoped), hoped.Scope)
 	}
-	learned := f.learn(rec.next, question, addrs)
+	q.learned = f.learn(rec.next, question, addrs)
 	var picks [mostPicks]policy.Pick
-	c, held := q.answer.come(hoped, learned)
+	c, held := q.answer.come(hoped, q.learned)
 	if !held {
-		d := q.answer.decideWith(theirs, learned, question.Qtype)
-		c = d.Choose(rec.client(ctx, q.w, q.r), picks[:0])
+		d := q.answer.decideWith(theirs, q.learned, question.Qtype)
+		c = d.Choose(q.who, picks[:0])
 	}
 	c.Scope = max(c.Scope, hoped.Scope, theirs.scope())
 	if c.Kind == policy.NoData && c.Tier == 0 && !theirs.answers() {
@@ -51,18 +51,20 @@ func (f *Failover) answerNext(ctx context.Context, q query, hoped policy.Choice)
 		return f.write(ctx, q, c)
 	}
 	rec.count(ctx, c)
-	m := theirs.filtered(ours, q.ttl(c, learned...))
+	q = q.explained(c)
+	m := theirs.filtered(ours, q.ttl(c))
 	return dns.RcodeSuccess, q.w.WriteMsg(q.scoped(m, c.Scope))
 }
 
 // come returns what was hoped, with the eligible addresses of next in the place
-// of those that stood for them; it does not hold where there is none. Nothing is
-// chosen again, or chance would be taken twice.
+// of those that stood for them, or with all of them where it fails open; it does
+// not hold where there is none. Nothing is chosen again, or chance would be taken
+// twice.
 func (a *answer) come(hoped policy.Choice, learned []*address) (c policy.Choice, held bool) {
 	r := a.record
 	var eligible []policy.Pick
 	for _, one := range learned {
-		if one.eligible() {
+		if hoped.State == policy.FailOpen || one.eligible() {
 			eligible = append(eligible, policy.Pick{Target: r.next.Target, Addr: one.Addr})
 		}
 	}
@@ -94,8 +96,8 @@ func (f *Failover) askNext(ctx context.Context, q query) nextReply {
 // decideWith decides what a question of that type is answered with where next
 // stands for those addresses, none of which is eligible.
 func (a *answer) decideWith(theirs nextReply, addresses []*address, qtype uint16) policy.Decision {
-	lens := a.record.lens()
-	view := a.record.view(a.family, lens)
+	l := a.record.lens()
+	view := a.record.view(a.family, l)
 	view.Start = a.start
 	tier := view.Tiers[a.record.next.tier-1]
 	next := &tier[slices.IndexFunc(tier, func(t policy.Target) bool { return t.Kind == model.Next })]
@@ -103,7 +105,7 @@ func (a *answer) decideWith(theirs nextReply, addresses []*address, qtype uint16
 		return known.IsUnspecified() || typeOf(known.Addr) == qtype || !theirs.exists()
 	})
 	for _, one := range addresses {
-		next.Addresses = append(next.Addresses, one.view(lens.through(one.target)))
+		next.Addresses = append(next.Addresses, one.view(l))
 	}
 	return view.Decide(a.family)
 }

@@ -1,7 +1,6 @@
 package failover
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -10,12 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coredns-failover/failover/plugin/model"
 	"github.com/coredns-failover/failover/plugin/status"
-	"github.com/coredns-failover/failover/plugin/verdict"
 
 	"github.com/coredns/caddy"
-
-	"github.com/miekg/dns"
 )
 
 // steered is a configuration that an operator steers.
@@ -144,23 +141,6 @@ func TestForce(t *testing.T) {
 	s.answers("127.0.0.2")
 }
 
-func TestLastEligibleTargetIsNotTaken(t *testing.T) {
-	s := steer(t, twoTiers(listener(t)))
-	s.awaitVerdict()
-	s.must(status.Drain, status.Action{Target: "127.0.0.1"})
-	problem(t, s.act(status.Drain, status.Action{Target: "127.0.0.2"}), status.Refused, "no eligible target left for IPv4")
-	problem(t, s.act(status.Force, status.Action{Target: "127.0.0.2", State: "unhealthy"}), status.Refused, "no eligible target")
-	s.answers("127.0.0.2")
-	s.must(status.Clear, status.Action{Target: "127.0.0.1"})
-	problem(t, s.act(status.Drain, status.Action{}), status.Refused, "no eligible target")
-	s.must(status.Drain, status.Action{Override: true})
-	s.answers("127.0.0.1") // fail open
-	if got := s.shown().State; got != "fail_open" {
-		t.Errorf("the record is %s", got)
-	}
-	s.must(status.Clear, status.Action{})
-}
-
 func TestForcedStatesExpire(t *testing.T) {
 	s := steer(t, twoTiers(listener(t)))
 	s.awaitVerdict()
@@ -193,214 +173,6 @@ func TestFailbackManual(t *testing.T) {
 	s.answers("127.0.0.2")
 	s.must(status.Failback, status.Action{Target: "127.0.0.1"})
 	s.answers("127.0.0.1")
-}
-
-// An empty list is a list: programs that read the API need not know null.
-func TestNothingIsNull(t *testing.T) {
-	f := func(v any, err error) {
-		t.Helper()
-		text, errJSON := json.Marshal(v)
-		if err != nil || errJSON != nil || strings.Contains(string(text), "null") {
-			t.Errorf("%s, %v, %v", text, err, errJSON)
-		}
-	}
-	run(t, "example.org:0 {\n bind 127.0.0.1\n failover www.example.org {\n primary next\n secondary alias.example.net\n"+
-		" check tcp 9 {\n interval 24h\n fast_interval 24h\n }\n }\n}\n")
-	f(source{}.Overview(), nil)
-	f(source{}.Records(status.Query{Limit: 10}), nil)
-	f(source{}.Records(status.Query{Search: "nothing", Limit: 10}), nil)
-	f(source{}.Record("www.example.org"))
-	f(source{}.Explain("www.example.org", status.Question{}))
-}
-
-func TestUnknownRecordsAndTargets(t *testing.T) {
-	s := steer(t, twoTiers(listener(t)))
-	_, err := source{}.Record("mail.example.org")
-	problem(t, err, status.NotFound, `no record "mail.example.org"`)
-	problem(t, s.act(status.Drain, status.Action{Target: "192.0.2.1"}), status.NotFound, `no target "192.0.2.1"`)
-	problem(t, s.act("eat", status.Action{}), status.Invalid, `"eat"`)
-	_, err = source{}.Explain("www.example.org", status.Question{Type: "MX"})
-	problem(t, err, status.Invalid, `"MX"`)
-	_, err = source{}.Explain("www.example.org", status.Question{Down: []string{"192.0.2.1"}})
-	problem(t, err, status.NotFound, `"192.0.2.1"`)
-	if got := s.shown(); got.Name != "www.example.org" || !strings.HasPrefix(got.ID, "www.example.org@127.0.0.1:") {
-		t.Errorf("it is named %q, %q", got.Name, got.ID)
-	}
-	if r, err := (source{}).Record(s.shown().ID); err != nil || r.Name != "www.example.org" {
-		t.Errorf("by its ID it is %+v, %v", r, err)
-	}
-}
-
-func TestNamesOfSeveralRecordsAreAmbiguous(t *testing.T) {
-	run(t, two())
-	_, err := source{}.Record("www.example.org")
-	problem(t, err, status.Ambiguous, "2 records")
-	var ambiguous *status.Problem
-	if !errors.As(err, &ambiguous) || len(ambiguous.Candidates) != 2 {
-		t.Fatalf("the candidates are missing in %v", err)
-	}
-	for _, id := range ambiguous.Candidates {
-		if _, err := (source{}).Record(id); err != nil {
-			t.Errorf("%s: %v", id, err)
-		}
-	}
-}
-
-// two are two server blocks with a record of the same name.
-func two() string {
-	const one = "example.org:0 {\n bind 127.0.0.%d\n failover www.example.org {\n primary 127.0.0.1\n secondary 127.0.0.2\n check tcp 9 {\n interval 24h\n fast_interval 24h\n }\n }\n}\n"
-	return fmt.Sprintf(one, 1) + fmt.Sprintf(one, 2)
-}
-
-func TestPagesOfRecords(t *testing.T) {
-	corefile := "example.org:0 {\n bind 127.0.0.1\n"
-	for i := range 25 {
-		corefile += fmt.Sprintf(" failover r%02d.example.org {\n primary 127.0.0.1\n secondary 127.0.1.%d {\n check none\n }\n check tcp 9 {\n interval 24h\n fast_interval 24h\n }\n }\n", i, i)
-	}
-	run(t, corefile+"}\n")
-	var names []string
-	q := status.Query{Limit: 10}
-	for {
-		page := source{}.Records(q)
-		if page.Total != 25 {
-			t.Fatalf("there are %d in all", page.Total)
-		}
-		for _, r := range page.Records {
-			names = append(names, r.Name)
-		}
-		if page.Next == "" {
-			break
-		}
-		q.After = page.Next
-	}
-	if len(names) != 25 || !slices.IsSorted(names) {
-		t.Errorf("the pages have %v", names)
-	}
-	for _, tt := range []struct {
-		query status.Query
-		want  int
-	}{
-		{status.Query{Search: "R1"}, 10},
-		{status.Query{Search: "127.0.1.7"}, 1},
-		{status.Query{State: "normal"}, 25},
-		{status.Query{State: "failed_over"}, 0},
-		{status.Query{State: "forced"}, 0},
-		{status.Query{Search: "nothing"}, 0},
-	} {
-		tt.query.Limit = 100
-		if page := (source{}).Records(tt.query); page.Total != tt.want || len(page.Records) != tt.want {
-			t.Errorf("%+v finds %d", tt.query, page.Total)
-		}
-	}
-	if _, err := (source{}).Act("r03.example.org", status.Drain, "tester", status.Action{Target: "127.0.0.1", Reason: "x"}); err != nil {
-		t.Fatal(err)
-	}
-	if page := (source{}).Records(status.Query{State: "forced", Limit: 5}); page.Total != 1 {
-		t.Errorf("%d are forced", page.Total)
-	}
-	o := source{}.Overview()
-	if o.Records["normal"] != 24 || o.Records["failed_over"] != 1 || len(o.Forced) != 1 || o.Guard != "none" || len(o.Configuration) != 12 {
-		t.Errorf("the overview is %+v", o)
-	}
-}
-
-func TestExplain(t *testing.T) {
-	s := steer(t, twoTiers(listener(t)))
-	s.awaitVerdict()
-	e, err := source{}.Explain("www.example.org", status.Question{Client: netip.MustParseAddr("192.0.2.7"), Down: []string{"127.0.0.1"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if e.State != "failed_over" || e.Tier != 2 || !slices.Equal(e.Answers, []string{"127.0.0.2"}) || e.Client != "192.0.2.7" || e.Type != "A" || e.TTL != 30 {
-		t.Errorf("explained as %+v", e)
-	}
-	if len(e.Steps) < 2 || !strings.Contains(e.Steps[0].Text, "127.0.0.1: taken for unhealthy") {
-		t.Errorf("the steps are %+v", e.Steps)
-	}
-	s.answers("127.0.0.1") // nothing has changed
-	e, err = source{}.Explain("www.example.org", status.Question{Down: []string{"127.0.0.1", "127.0.0.2"}})
-	if err != nil || e.State != "fail_open" || e.Tier != 1 {
-		t.Errorf("explained as %+v, %v", e, err)
-	}
-}
-
-// chaos asks for the status of a record.
-func chaos(t *testing.T, addr, name string) *dns.Msg {
-	t.Helper()
-	m := new(dns.Msg).SetQuestion(name, dns.TypeTXT)
-	m.Question[0].Qclass = dns.ClassCHAOS
-	reply, err := dns.Exchange(m, addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return reply
-}
-
-func TestStatusByDNS(t *testing.T) {
-	s := steer(t, twoTiers(deadPort(t)))
-	s.await("the switch", func() bool { return s.ask("www.example.org.") == "NOERROR 127.0.0.2" })
-	text := summary(chaos(t, s.addr(), "WWW.example.org."), 0, nil)
-	for _, words := range []string{
-		`"IPv4: failed_over, tier 2 answers: 127.0.0.2"`, `"tier 1, target 127.0.0.1: unhealthy for `, "connection refused", `"tier 2, target 127.0.0.2: healthy"`,
-	} {
-		if !strings.Contains(text, words) {
-			t.Errorf("the status lacks %s:\n%s", words, text)
-		}
-	}
-	if got := chaos(t, s.addr(), "version.bind.").Rcode; got != dns.RcodeRefused {
-		t.Errorf("version.bind gets %s", dns.RcodeToString[got])
-	}
-	if got := chaos(t, s.addr(), "mail.example.org.").Rcode; got != dns.RcodeRefused {
-		t.Errorf("another name gets %s", dns.RcodeToString[got])
-	}
-}
-
-// ede returns the Extended DNS Error of an answer, or nil.
-func ede(t *testing.T, addr string, edns bool) *dns.EDNS0_EDE {
-	t.Helper()
-	m := new(dns.Msg).SetQuestion("www.example.org.", dns.TypeA)
-	if edns {
-		m.SetEdns0(1232, false)
-	}
-	reply, err := dns.Exchange(m, addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if opt := reply.IsEdns0(); opt != nil {
-		for _, o := range opt.Option {
-			if e, ok := o.(*dns.EDNS0_EDE); ok {
-				return e
-			}
-		}
-	}
-	return nil
-}
-
-func TestExtendedErrorWhileFailedOver(t *testing.T) {
-	s := steer(t, twoTiers(listener(t)))
-	s.awaitVerdict()
-	if got := ede(t, s.addr(), true); got != nil {
-		t.Errorf("while all is well it says %v", got)
-	}
-	s.must(status.Drain, status.Action{Target: "127.0.0.1", Reason: "new kernel"})
-	got := ede(t, s.addr(), true)
-	if got == nil || got.InfoCode != dns.ExtendedErrorCodeOther || got.ExtraText != "failed_over, tier 2 answers; target 127.0.0.1: drained by tester: new kernel" {
-		t.Errorf("it says %v", got)
-	}
-	if got := ede(t, s.addr(), false); got != nil {
-		t.Errorf("without EDNS it says %v", got)
-	}
-}
-
-func TestStatusIsForThoseWhoMayKnow(t *testing.T) {
-	s := steered{run(t, "example.org:0 {\n bind 127.0.0.1\n failover www.example.org {\n"+twoTiers(listener(t))+"\n }\n failover {\n status_to 192.0.2.0/24\n }\n}\n")}
-	s.must(status.Drain, status.Action{Target: "127.0.0.1"})
-	if got := ede(t, s.addr(), true); got != nil {
-		t.Errorf("somebody else is told %v", got)
-	}
-	if got := chaos(t, s.addr(), "www.example.org.").Rcode; got != dns.RcodeRefused {
-		t.Errorf("somebody else gets %s", dns.RcodeToString[got])
-	}
 }
 
 func TestHeartbeat(t *testing.T) {
@@ -441,55 +213,40 @@ func TestHeartbeatThatHasNotComeYet(t *testing.T) {
 	}
 }
 
-// A wildcard in front of the next plugins stands for what they answer, and can be
-// forced like any other target.
-func TestForcedNext(t *testing.T) {
-	f := handlerOf(t, "failover *.example.org {\n primary next\n secondary 192.0.2.2 {\n check none\n }\n check tcp 9\n probe 192.0.2.0/24\n}")
-	f.Next = nextSays(dns.RcodeSuccess, "a.example.org. 60 IN A 192.0.2.1")
-	expectAnswer(t, f, "a.example.org.", dns.TypeA, "NOERROR 192.0.2.1")
-	for _, state := range []string{status.ForcedDrained, status.ForcedUnhealthy} {
-		f.records[0].next.force.Store(&status.Forced{State: state})
-		update(f.records...)
-		expectAnswer(t, f, "a.example.org.", dns.TypeA, "NOERROR 192.0.2.2")
-	}
-	f.records[0].next.force.Store(nil)
+// operated is a handler whose configuration runs, without a probe: tests set the
+// verdicts, and steer it as an operator does.
+func operated(t *testing.T, text string) *Failover {
+	t.Helper()
+	f := handlerOf(t, text)
+	c := begun(t, nil, f)
+	c.operation = &operation{settings: model.Process{StatusTo: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}}
+	healthcheck.begin(c, nil)
+	t.Cleanup(func() { healthcheck.retain(func(other *configuration) bool { return other != c }) })
 	update(f.records...)
-	expectAnswer(t, f, "a.example.org.", dns.TypeA, "NOERROR 192.0.2.1")
+	return f
 }
 
-// What is forced on a target that is another record counts for that one as a
-// whole, and the last target of a parent is not taken either.
-func TestForcedRecordsAsTargets(t *testing.T) {
-	f := handlerOf(t, `failover www.example.org {
-		primary a.example.org {
-			evaluate_target_health
+// A heartbeat is looked at once by all who wait for it: also by what only questions
+// have told of.
+func TestHeartbeatOfWhatWasLearned(t *testing.T) {
+	r := run(t, "example.org:0 {\n bind 127.0.0.1\n template IN A {\n answer \"{{ .Name }} 60 IN A 127.0.0.3\"\n }\n"+
+		" failover *.example.org {\n primary next\n secondary 127.0.0.2 {\n check none\n }\n probe 127.0.0.0/8\n"+
+		" check heartbeat shop {\n interval 1h\n }\n }\n failover {\n admin 127.0.0.1:0\n }\n}\n")
+	learned := func() status.Address {
+		r.ask("www.example.org.")
+		shown, err := source{}.Record("*.example.org")
+		if err != nil || len(shown.Tiers[0].Targets[0].Addresses) != 1 {
+			t.Fatalf("shown as %+v, %v", shown, err)
 		}
-		secondary 192.0.2.9 {
-			check none
-		}
-		check tcp 9
+		return shown.Tiers[0].Targets[0].Addresses[0]
 	}
-	failover a.example.org {
-		primary 192.0.2.1
-		secondary 192.0.2.2
-		check tcp 9
-	}`)
-	www, a := f.records[0], f.records[1]
-	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 192.0.2.1")
-	www.tiers[0][0].force.Store(&status.Forced{State: status.ForcedUnhealthy})
-	update(www)
-	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 192.0.2.9")
-	www.tiers[0][0].force.Store(&status.Forced{State: status.ForcedHealthy})
-	f.set(verdict.Unhealthy, "192.0.2.1", "192.0.2.2", "a.example.org")
-	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 192.0.2.1")
-	www.tiers[0][0].force.Store(nil)
-	f.set(verdict.Healthy, "192.0.2.1", "192.0.2.2", "a.example.org")
-	www.tiers[1][0].force.Store(&status.Forced{State: status.ForcedDrained})
-	update(www)
-	if left := (order{record: a}).leavesNothing(status.ForcedDrained); left == nil || left.record != a {
-		t.Errorf("draining all of a leaves %v", left)
+	r.await("a first look", func() bool { return !learned().Checks[0].LastProbe.IsZero() })
+	if err := (source{}).Beat("shop"); err != nil {
+		t.Fatal(err)
 	}
-	if left := (order{record: www, target: www.tiers[0][0]}).leavesNothing(status.ForcedDrained); left == nil || left.record != www {
-		t.Errorf("draining a as a target leaves %v", left)
+	sent := time.Now()
+	r.await("the heartbeat to be noticed", func() bool { return learned().Verdict == "healthy" })
+	if took := time.Since(sent); took > time.Second {
+		t.Errorf("it is noticed after %v, by the next look", took)
 	}
 }

@@ -3,6 +3,7 @@ package failover
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -12,7 +13,6 @@ import (
 	"github.com/coredns-failover/failover/plugin/admin"
 	"github.com/coredns-failover/failover/plugin/model"
 	"github.com/coredns-failover/failover/plugin/notify"
-	"github.com/coredns-failover/failover/plugin/state"
 	"github.com/coredns-failover/failover/plugin/status"
 
 	"github.com/coredns/coredns/plugin/pkg/reuseport"
@@ -23,15 +23,13 @@ import (
 type operation struct {
 	settings  model.Process // with absolute paths
 	admin     *admin.Server
-	state     *state.File
 	notifiers []*notify.Notifier // one for each of settings.Notify
 }
 
 // operations are what all configurations have: those that want the same share it.
 type operations struct {
 	admins    pool[model.Admin, *admin.Server]
-	states    pool[model.StateFile, *state.File]
-	notifiers pool[model.Notify, *notify.Notifier]
+	notifiers pool[string, *notify.Notifier] // by URL: what is queued is for that
 	ending    sync.WaitGroup
 }
 
@@ -43,14 +41,13 @@ const patienceAtEnd = 5 * time.Second
 func (h *healthchecks) newOperation(settings model.Process) (*operation, error) {
 	o := &operation{settings: model.Process{StatusTo: settings.StatusTo}}
 	if err := h.claimAdmin(o, settings.Admin); err != nil {
-		return o, fmt.Errorf("%s: admin: %w", settings.Place, err)
+		return o, fmt.Errorf("%s: %w", settings.Place, err)
 	}
 	for _, receiver := range settings.Notify {
 		if err := h.claimNotifier(o, receiver); err != nil {
 			return o, fmt.Errorf("%s: notify: %w", settings.Place, err)
 		}
 	}
-	h.claimState(o, settings.StateFile)
 	return o, nil
 }
 
@@ -58,7 +55,12 @@ func (h *healthchecks) claimAdmin(o *operation, settings *model.Admin) (err erro
 	if settings == nil {
 		return nil
 	}
-	o.admin, err = h.operations.admins.claim(*settings, func() (*admin.Server, error) { return serveAdmin(*settings) })
+	o.admin, err = h.operations.admins.claim(*settings, func() (*admin.Server, error) {
+		if err := h.mustBeFree(settings.Addr); err != nil {
+			return nil, err
+		}
+		return serveAdmin(*settings)
+	})
 	if err == nil {
 		o.settings.Admin = settings
 	}
@@ -66,7 +68,7 @@ func (h *healthchecks) claimAdmin(o *operation, settings *model.Admin) (err erro
 }
 
 func (h *healthchecks) claimNotifier(o *operation, receiver model.Notify) error {
-	n, err := h.operations.notifiers.claim(receiver, func() (*notify.Notifier, error) { return notifyTo(receiver) })
+	n, err := h.operations.notifiers.claim(receiver.URL, func() (*notify.Notifier, error) { return notifyTo(receiver) })
 	if err != nil {
 		return err
 	}
@@ -74,12 +76,20 @@ func (h *healthchecks) claimNotifier(o *operation, receiver model.Notify) error 
 	return nil
 }
 
-func (h *healthchecks) claimState(o *operation, settings *model.StateFile) {
-	if settings == nil {
-		return
+// mustBeFree returns an error where another process listens. SO_REUSEPORT, which
+// lets two configurations of this one do so, would let that pass too.
+func (h *healthchecks) mustBeFree(addr string) error {
+	for settings := range h.operations.admins.shared {
+		if settings.Addr == addr {
+			return nil
+		}
 	}
-	o.settings.StateFile = settings
-	o.state, _ = h.operations.states.claim(*settings, func() (*state.File, error) { return h.keepState(*settings), nil })
+	var plain net.ListenConfig
+	l, err := plain.Listen(context.Background(), "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("admin %s: %w", addr, err)
+	}
+	return l.Close()
 }
 
 func serveAdmin(settings model.Admin) (*admin.Server, error) {
@@ -114,47 +124,46 @@ func hostname() string {
 	return host
 }
 
-// release ends what only this configuration has. What has something to say still
-// says it in the background.
+// configure makes the settings those of what is shared by less than all of them.
+func (o *operation) configure() {
+	if o == nil {
+		return
+	}
+	for i, n := range o.notifiers {
+		n.Configure(o.settings.Notify[i])
+	}
+}
+
+// release ends what only this configuration has. Operators get their answers
+// before; what has something to say still says it in the background.
 func (h *healthchecks) release(o *operation) {
 	if o == nil {
 		return
 	}
-	end := &h.operations.ending
 	if o.settings.Admin != nil {
-		h.operations.admins.release(*o.settings.Admin, func(s *admin.Server) { end.Go(s.Close) })
+		h.operations.admins.release(*o.settings.Admin, (*admin.Server).Close)
 	}
 	for _, receiver := range o.settings.Notify {
-		h.operations.notifiers.release(receiver, func(n *notify.Notifier) {
-			end.Go(func() {
+		h.operations.notifiers.release(receiver.URL, func(n *notify.Notifier) {
+			h.operations.ending.Go(func() {
 				ctx, cancel := context.WithTimeout(context.Background(), patienceAtEnd)
 				defer cancel()
 				n.Close(ctx)
 			})
 		})
 	}
-	if o.state != nil {
-		h.operations.states.release(*o.settings.StateFile, (*state.File).Close)
-	}
 }
 
-// publish tells those who watch of transitions.
-func (o *operation) publish(ts []status.Transition) {
+// publish tells those who watch of a transition.
+func (o *operation) publish(t status.Transition) {
 	if o == nil {
 		return
 	}
 	if o.admin != nil {
-		o.admin.Publish(ts...)
+		o.admin.Publish(t)
 	}
 	for _, n := range o.notifiers {
-		n.Publish(ts...)
-	}
-}
-
-// changed has the state kept that is known now.
-func (h *healthchecks) changed() {
-	if c := h.newest(); c != nil && c.operation != nil && c.operation.state != nil {
-		c.operation.state.Changed()
+		n.Publish(t)
 	}
 }
 

@@ -1,24 +1,19 @@
 package failover
 
-import "sync"
-
 // pool holds what configurations share that want the same: it is made for the
-// first of them and ended with the last. The key is all that the value depends
-// on.
+// first of them and ended with the last. The key is all that the value depends on.
+// It is used under lifecycle.
 type pool[K comparable, V any] struct {
-	mu     sync.Mutex
-	shared map[K]*shared[V]
+	shared map[K]*pooled[V]
 }
 
-type shared[V any] struct {
+type pooled[V any] struct {
 	value  V
 	claims int
 }
 
 // claim returns the value for key, which create makes where there is none yet.
 func (p *pool[K, V]) claim(key K, create func() (V, error)) (V, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	s := p.shared[key]
 	if s == nil {
 		value, err := create()
@@ -26,9 +21,9 @@ func (p *pool[K, V]) claim(key K, create func() (V, error)) (V, error) {
 			return value, err
 		}
 		if p.shared == nil {
-			p.shared = make(map[K]*shared[V])
+			p.shared = make(map[K]*pooled[V])
 		}
-		s = &shared[V]{value: value}
+		s = &pooled[V]{value: value}
 		p.shared[key] = s
 	}
 	s.claims++
@@ -37,8 +32,6 @@ func (p *pool[K, V]) claim(key K, create func() (V, error)) (V, error) {
 
 // release gives up a claim, and calls end with the value if that was the last.
 func (p *pool[K, V]) release(key K, end func(V)) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	s := p.shared[key]
 	if s.claims--; s.claims == 0 {
 		delete(p.shared, key)

@@ -35,7 +35,7 @@ func (h *healthchecks) wondering() bool {
 	if h.engine.Stats().Unknown > 0 {
 		return true
 	}
-	newest := h.newest()
+	newest := h.serving()
 	return newest != nil && slices.ContainsFunc(newest.handlers, (*Failover).unresolved)
 }
 

@@ -129,13 +129,12 @@ var ofZones = []uint16{
 // targets returns those of all tiers.
 func (r *record) targets() []*target { return slices.Concat(r.tiers...) }
 
-// decide decides anew what the record answers, and returns what has changed.
-func (r *record) decide() []change {
+// decide decides anew what the record answers.
+func (r *record) decide() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.noticeVerdicts()
 	now := time.Now()
-	changes := r.turn(now)
 	var wake time.Time
 	for _, f := range r.families {
 		before, after := r.answers[f].Load(), newAnswer(r, f)
@@ -146,12 +145,8 @@ func (r *record) decide() []change {
 			after.since = before.since
 		}
 		r.answers[f].Store(after)
-		if before != nil && !before.guessed && before.actual.Differs(after.actual) {
-			changes = append(changes, r.switched(f, before, after))
-		}
 	}
 	r.wakeAt(wake)
-	return changes
 }
 
 // noticeVerdicts notes which tiers have had a verdict by now: better tiers that

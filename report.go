@@ -1,17 +1,15 @@
 package failover
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/coredns-failover/failover/plugin/policy"
 	"github.com/coredns-failover/failover/plugin/verdict"
-
-	"github.com/coredns/coredns/core/dnsserver"
-	"github.com/coredns/coredns/plugin"
 
 	"github.com/miekg/dns"
 )
@@ -19,26 +17,6 @@ import (
 // A record's status can be asked for by DNS: as TXT of class CHAOS, as servers
 // have told of themselves since BIND (RFC 4892), and in an Extended DNS Error
 // beside an answer (RFC 8914). Only status_to may.
-
-// Without this the server refuses questions of class CHAOS before any plugin.
-func init() { dnsserver.EnableChaos[name] = struct{}{} }
-
-// serveChaos answers a question of another class than IN.
-func (f *Failover) serveChaos(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
-	q := r.Question[0]
-	if rec, _ := f.names.find(q.Name); rec != nil && q.Qclass == dns.ClassCHAOS && q.Qtype == dns.TypeTXT && f.mayKnow(w) {
-		m := newReply(r)
-		m.Answer = txt(q, rec.report(time.Now()))
-		return dns.RcodeSuccess, w.WriteMsg(m)
-	}
-	// Other plugins of the block must not see more than they would without us.
-	for other := range dnsserver.EnableChaos {
-		if other != name && f.config != nil && f.config.Handler(other) != nil {
-			return plugin.NextOrFailure(f.Name(), f.Next, ctx, w, r)
-		}
-	}
-	return dns.RcodeRefused, nil
-}
 
 // mayKnow reports whether who asks may know the status of records.
 func (f *Failover) mayKnow(w dns.ResponseWriter) bool {
@@ -61,21 +39,29 @@ func askerOf(w dns.ResponseWriter) netip.Addr {
 // and a line for each address, or target without one.
 func (r *record) report(now time.Time) []string {
 	var lines []string
+	if r.Observe {
+		lines = append(lines, observes)
+	}
 	for _, f := range r.families {
 		a := r.answers[f].Load()
-		lines = append(lines, fmt.Sprintf("%v: %s: %s", f, r.told(a.actual), strings.Join(answersOf(a.Candidates()), " ")))
+		line := fmt.Sprintf("%v: %s", f, r.told(a.actual))
+		if answers := answersOf(a.actual.Candidates()); len(answers) > 0 {
+			line += ": " + strings.Join(answers, " ")
+		}
+		lines = append(lines, line)
 	}
 	for _, t := range r.targets() {
 		prefix := fmt.Sprintf("tier %d, target %s", t.tier, t.Text)
 		if forced := t.force.Load(); forced != nil {
 			lines = append(lines, fmt.Sprintf("%s: forced %s by %s: %s", prefix, forced.State, forced.By, forced.Reason))
 		}
-		if len(t.list()) == 0 {
+		addresses := t.all()
+		if len(addresses) == 0 {
 			lines = append(lines, fmt.Sprintf("%s: %v", prefix, t.verdict()))
 		}
-		for i, a := range t.list() {
+		for i, a := range addresses {
 			if i == mostListed {
-				lines = append(lines, fmt.Sprintf("%s: and %d more addresses", prefix, len(t.list())-i))
+				lines = append(lines, fmt.Sprintf("%s: and %d more addresses", prefix, len(addresses)-i))
 				break
 			}
 			lines = append(lines, a.report(now))
@@ -84,10 +70,13 @@ func (r *record) report(now time.Time) []string {
 	return lines
 }
 
+// observes is said of a record that does, beside what it would answer.
+const observes = "observe: it is answered as if everything were healthy"
+
 func (a *address) report(now time.Time) string {
 	line := fmt.Sprintf("tier %d, target %s", a.target.tier, a.target.Text)
-	if a.target.Text != a.Addr.String() {
-		line += " (" + a.Addr.String() + ")"
+	if text := a.text(); text != a.target.Text {
+		line += " (" + text + ")"
 	}
 	line += ": " + a.verdict().String()
 	if since := a.since(); !since.IsZero() {
@@ -119,28 +108,35 @@ func txt(q dns.Question, lines []string) []dns.RR {
 	rrs := make([]dns.RR, len(lines))
 	for i, line := range lines {
 		t := &dns.TXT{Hdr: dns.RR_Header{Name: q.Name, Rrtype: dns.TypeTXT, Class: q.Qclass}}
-		line = strings.ReplaceAll(line, `\`, `\\`)
-		for len(line) > mostText {
-			t.Txt, line = append(t.Txt, line[:mostText]), line[mostText:]
+		// The data is cut, and not its presentation, which is longer.
+		for part := range slices.Chunk([]byte(line), mostText) {
+			t.Txt = append(t.Txt, strings.ReplaceAll(string(part), `\`, `\\`))
 		}
-		t.Txt = append(t.Txt, line)
 		rrs[i] = t
 	}
 	return rrs
 }
 
-// explained returns w, or a writer that says in an Extended DNS Error why the
-// primary does not answer: where it does not, and who asks understands that and
-// may know.
-func (a *answer) explained(w dns.ResponseWriter, r *dns.Msg) dns.ResponseWriter {
-	if r.IsEdns0() == nil || !a.record.handler.mayKnow(w) {
-		return w
+// explained returns q with a writer that says in an Extended DNS Error why the
+// primary does not answer: where what was chosen is not that, and who asks
+// understands it and may know.
+func (q query) explained(c policy.Choice) query {
+	rec := q.answer.record
+	if c.State == policy.Normal || q.r.IsEdns0() == nil || !rec.handler.mayKnow(q.w) {
+		return q
 	}
-	text := a.record.told(a.Decision)
-	if reason := a.record.reason(a); reason != "" {
+	text := rec.told(policy.Decision{Kind: c.Kind, State: c.State, Tier: c.Tier})
+	reason := q.answer.reason(c.State, c.Tier)
+	if found := found(q.learned, policy.Any); reason == "" && found != "" {
+		reason = "target " + rec.next.Text + ": " + found
+	}
+	if reason != "" {
 		text += "; " + reason
 	}
-	return explaining{w, &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeOther, ExtraText: text[:min(len(text), mostText)]}}
+	// EXTRA-TEXT is UTF-8 (RFC 8914, 2), which is not to be cut within a letter.
+	text = strings.ToValidUTF8(text[:min(len(text), mostText)], "")
+	q.w = explaining{q.w, &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeOther, ExtraText: text}}
+	return q
 }
 
 // explaining is a writer that adds an Extended DNS Error. What it is given is not

@@ -24,7 +24,7 @@ func setup(c *caddy.Controller) error {
 	if err != nil {
 		return plugin.Error(name, err)
 	}
-	f.keys = c.ServerBlockKeys
+	f.keys, f.chaotic = c.ServerBlockKeys, chaoticIn(c)
 	f.addTo(dnsserver.GetConfig(c))
 	if err := configurationOf(c).add(f); err != nil {
 		return plugin.Error(name, err)

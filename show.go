@@ -36,15 +36,14 @@ func (r *record) summary() status.Summary {
 // kinds are the names of what is answered.
 var kinds = [...]string{policy.Answer: "answer", policy.NoData: "no_data", policy.Closed: "closed", policy.Next: "next"}
 
-// show is what is answered in one family.
+// show is what is answered in one family by health as it is.
 func (a *answer) show() status.Family {
 	r := a.record
-	f := status.Family{
-		Family: a.family.String(), Kind: kinds[a.Kind], State: a.actual.State.String(), Tier: a.Tier,
-		Since: a.since.UTC(), Answers: answersOf(a.Candidates()),
+	return status.Family{
+		Family: a.family.String(), Kind: kinds[a.actual.Kind], State: a.actual.State.String(), Tier: a.actual.Tier,
+		Since: a.since.UTC(), Answers: answersOf(a.actual.Candidates()),
 		Waiting: r.Failback.Mode != model.FailbackAuto && r.waits(a.family),
 	}
-	return f
 }
 
 // answersOf are picks as an answer has them: addresses, the name of a CNAME, or
@@ -56,7 +55,7 @@ func answersOf(picks []policy.Pick) []string {
 		switch {
 		case p.Target.CNAME:
 			answer = display(p.Target.Name)
-		case p.Addr.IsUnspecified():
+		case p.Addr.IsUnspecified() && p.Target.Kind != model.Address:
 			answer = p.Target.Text
 		}
 		if !slices.Contains(answers, answer) {
@@ -78,7 +77,6 @@ func (r *record) show() status.Record {
 	for _, qtype := range r.Types {
 		s.Types = append(s.Types, dns.Type(qtype).String())
 	}
-	learned := r.handler.learned.byTarget()
 	for i, targets := range r.tiers {
 		tier := status.Tier{Tier: i + 1}
 		for _, f := range s.Families {
@@ -87,7 +85,7 @@ func (r *record) show() status.Record {
 			}
 		}
 		for _, t := range targets {
-			tier.Targets = append(tier.Targets, t.show(learned[t]))
+			tier.Targets = append(tier.Targets, t.show())
 		}
 		s.Tiers = append(s.Tiers, tier)
 	}
@@ -122,15 +120,13 @@ func (r *record) failbackWords() string {
 // mostShown bounds the addresses of a target that are shown.
 const mostShown = 100
 
-// show is all that is known of the target; learned are the addresses that only
-// questions have told of.
-func (t *target) show(learned []*address) status.Target {
-	lens := t.record.lens()
+// show is all that is known of the target.
+func (t *target) show() status.Target {
 	s := status.Target{
 		Target: t.Text, Verdict: t.verdict().String(), Drained: t.Drain, Force: t.force.Load(), Weight: t.Weight,
-		Eligible: !lens.drained(t) && t.eligible(lens.through(t)), Addresses: []status.Address{},
+		Eligible: t.eligible(), Addresses: []status.Address{},
 	}
-	addresses := slices.Concat(t.list(), learned)
+	addresses := t.all()
 	for _, a := range addresses[:min(len(addresses), mostShown)] {
 		s.Addresses = append(s.Addresses, a.show())
 	}
@@ -143,20 +139,30 @@ func (t *target) show(learned []*address) status.Target {
 	return s
 }
 
-// eligible reports whether an address of the target is, or whether it may have one
-// that is.
-func (t *target) eligible(l lens) bool {
-	if t.onlyAsked() || t.unresolved() {
-		return !l.none
+// eligible reports whether the target may be answered in any family, or once it is
+// known what it stands for.
+func (t *target) eligible() bool {
+	l := t.record.lens()
+	if t.child == nil && t.unresolved() {
+		return !l.hopeless(t)
 	}
-	if t.child != nil && t.EvaluateTargetHealth && t.child.state() > policy.FailedOver && !l.all {
-		return false
+	return slices.ContainsFunc(t.record.families, func(f policy.Family) bool {
+		view := t.view(f, l)
+		return view.Eligible(f)
+	})
+}
+
+// text is the address as people read it: where it only stands for what a name has
+// of other types, that name.
+func (a *address) text() string {
+	if a.IsUnspecified() && a.target.Kind != model.Address {
+		return a.target.Text
 	}
-	return slices.ContainsFunc(t.list(), l.sees)
+	return a.Addr.String()
 }
 
 func (a *address) show() status.Address {
-	s := status.Address{Address: a.Addr.String(), Host: a.host, Verdict: a.verdict().String(), Checks: []status.Check{}}
+	s := status.Address{Address: a.text(), Host: a.host, Verdict: a.verdict().String(), Checks: []status.Check{}}
 	for i, c := range a.checks {
 		s.Checks = append(s.Checks, showCheck(&a.target.Checks[i], c))
 	}

@@ -21,14 +21,17 @@ type source struct{}
 // Overview implements admin.Source.
 func (source) Overview() status.Overview {
 	stats := healthcheck.engine.Stats()
-	newest := healthcheck.newest()
+	newest := healthcheck.serving()
 	o := status.Overview{
 		Server: hostname(), Version: coremain.CoreVersion, Configuration: newest.hash(),
 		Started: healthcheck.beginning().UTC(), Now: time.Now().UTC(),
 		Records: make(map[string]int),
 		Checks:  stats.Checks, Unknown: stats.Unknown, Broken: stats.Broken,
-		Guard:  stats.Guard.String(),
-		Forced: healthcheck.forces.list(),
+		Guard: stats.Guard.String(),
+	}
+	o.Forced = []status.Forced{}
+	for _, f := range healthcheck.forces.list() {
+		o.Forced = append(o.Forced, f.Forced)
 	}
 	if stats.Guard == engine.NoGuard {
 		o.Guard = "none"
@@ -46,15 +49,15 @@ func (source) Overview() status.Overview {
 func (source) Records(q status.Query) status.Page {
 	page := status.Page{Records: []status.Summary{}}
 	q.Search = strings.ToLower(q.Search)
-	after := q.After == ""
-	for _, r := range healthcheck.newest().index().sorted {
+	after := keyOf(q.After)
+	for _, r := range healthcheck.serving().index().sorted {
 		if !r.found(q) {
 			continue
 		}
 		page.Total++
 		switch {
-		case !after:
-			after = r.id() == q.After
+		case q.After != "" && r.key.compare(after) <= 0:
+			// It was on a page before this one.
 		case len(page.Records) < q.Limit:
 			page.Records = append(page.Records, r.summary())
 		default:
@@ -84,7 +87,7 @@ func (r *record) found(q status.Query) bool {
 
 // Record implements admin.Source.
 func (source) Record(id string) (status.Record, error) {
-	r, err := healthcheck.newest().index().find(id)
+	r, err := healthcheck.serving().index().find(id)
 	if err != nil {
 		return status.Record{}, err
 	}
@@ -92,24 +95,9 @@ func (source) Record(id string) (status.Record, error) {
 }
 
 // Act implements admin.Source.
-func (s source) Act(id, verb, by string, a status.Action) (status.Record, error) {
-	r, err := healthcheck.newest().index().find(id)
+func (source) Act(id, verb, by string, a status.Action) (status.Record, error) {
+	r, err := healthcheck.act(id, verb, by, a)
 	if err != nil {
-		return status.Record{}, err
-	}
-	o := order{record: r, verb: verb, by: by, Action: a}
-	if a.Target != "" {
-		if o.target, err = r.target(a.Target); err != nil {
-			return status.Record{}, err
-		}
-	}
-	if a.ExpiresIn != "" {
-		if o.expires, err = time.ParseDuration(a.ExpiresIn); err != nil || o.expires <= 0 {
-			return status.Record{}, status.Problemf(status.Invalid,
-				`%q is no time to expire in; write it like "15m"`, a.ExpiresIn)
-		}
-	}
-	if err := healthcheck.carryOut(o); err != nil {
 		return status.Record{}, err
 	}
 	return r.show(), nil
@@ -120,8 +108,8 @@ func (source) Beat(id string) error {
 	if !healthcheck.beats.beat(id) {
 		return status.Problemf(status.NotFound, "no check has the heartbeat %q", id)
 	}
-	for _, t := range healthcheck.newest().index().waiting[id] {
-		for _, a := range t.list() {
+	for _, t := range healthcheck.serving().index().waiting[id] {
+		for _, a := range t.all() {
 			a.beaten(id)
 		}
 	}

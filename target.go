@@ -37,9 +37,6 @@ type target struct {
 	// transitions counts the changes of verdict by the verdict they led to.
 	// It is handed on by a reload, like record.served.
 	transitions *[3]atomic.Uint64
-	// told is the verdict that was last told to those who watch. It is looked at
-	// while the record is locked.
-	told verdict.Verdict
 	// force is the state that an operator has forced on the target or its record,
 	// or nil.
 	force atomic.Pointer[status.Forced]
@@ -87,6 +84,15 @@ func (t *target) nameOnly() bool { return t.Kind == model.Alias && t.record.addr
 
 // list returns the addresses that the target stands for now.
 func (t *target) list() []*address { return *t.addresses.Load() }
+
+// all returns the addresses that the target stands for now, and those that only
+// questions have told of.
+func (t *target) all() []*address {
+	if t.Kind != model.Next {
+		return t.list()
+	}
+	return slices.Concat(t.list(), t.record.handler.learned.of(t))
+}
 
 // find returns the address of the target that equals addr, or nil.
 func (t *target) find(addr netip.Addr) *address {
@@ -139,24 +145,32 @@ var anyAddress = []policy.Address{
 
 // view is what the target stands for now, as package policy sees it.
 func (t *target) view(f policy.Family, l lens) policy.Target {
-	v := policy.Target{Target: t.Target, Drained: l.drained(t)}
-	l = l.through(t)
+	v := policy.Target{
+		Target: t.Target, Drained: l.drained(t), Healthy: l.health(t) == status.ForcedHealthy,
+	}
+	addresses := t.list()
 	if t.onlyAsked() {
-		v.Addresses = slices.Clone(anyAddress)
-		for i := range v.Addresses {
-			v.Addresses[i].Eligible = !l.none
+		if addresses = l.learned[t]; len(addresses) == 0 {
+			v.Addresses = t.anyAddress(l)
+			return v
 		}
-		return v
 	}
 	if t.child != nil {
 		v.Record = t.child.viewFrom(f, l)
 	}
-	addresses := t.list()
 	v.Addresses = make([]policy.Address, len(addresses))
 	for i, a := range addresses {
 		v.Addresses[i] = a.view(l)
 	}
 	return v
+}
+
+func (t *target) anyAddress(l lens) []policy.Address {
+	addresses := slices.Clone(anyAddress)
+	for i := range addresses {
+		addresses[i].Eligible = l.health(t) != status.ForcedUnhealthy
+	}
+	return addresses
 }
 
 // view is the address as package policy sees it. Only policy fastest measures.

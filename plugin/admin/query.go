@@ -79,7 +79,7 @@ func recordsQuery(given url.Values) (status.Query, error) {
 var queryType = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,15}$`)
 
 func question(given url.Values) (status.Question, error) {
-	q := status.Question{Type: "A", Down: []string{}}
+	q := status.Question{Down: []string{}}
 	if t := given.Get("type"); t != "" {
 		if !queryType.MatchString(t) {
 			return q, fail(http.StatusBadRequest, "type is %s; write a query type, such as AAAA", plain(t))

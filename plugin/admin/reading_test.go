@@ -106,7 +106,7 @@ func TestRecord(t *testing.T) {
 func TestExplain(t *testing.T) {
 	s := start(t, local)
 	for query, want := range map[string]status.Question{
-		"": {Type: "A", Down: []string{}},
+		"": {Down: []string{}},
 		"?client=192.0.2.9&type=aaaa&down=a&down=b": {
 			Client: netip.MustParseAddr("192.0.2.9"), Type: "AAAA", Down: []string{"a", "b"},
 		},

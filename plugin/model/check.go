@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -122,6 +123,7 @@ type Threshold struct {
 }
 
 // String names the check in a few words: "http :80/healthz", "dns :53 example.org.".
+// The query of a path is left out, since that may be a secret.
 func (c *Check) String() string {
 	s := string(c.Type)
 	if c.Port != 0 {
@@ -130,5 +132,6 @@ func (c *Check) String() string {
 	if of := cmp.Or(c.Request.Service, c.Request.Name); of != "" {
 		s += " " + of
 	}
-	return s + c.Request.Path
+	path, _, _ := strings.Cut(c.Request.Path, "?")
+	return s + path
 }

@@ -12,6 +12,7 @@ func TestNameOfACheck(t *testing.T) {
 		want  string
 	}{
 		{model.Check{Type: model.HTTP, Port: 80, Request: model.Request{Path: "/healthz"}}, "http :80/healthz"},
+		{model.Check{Type: model.HTTP, Port: 80, Request: model.Request{Path: "/up?key=secret"}}, "http :80/up"},
 		{model.Check{Type: model.TCP, Port: 5432, Address: "db.example.org"}, "tcp db.example.org:5432"},
 		{model.Check{Type: model.HTTPS, Port: 443, Address: "::1", Request: model.Request{Path: "/"}}, "https [::1]:443/"},
 		{model.Check{Type: model.ICMP}, "icmp"},

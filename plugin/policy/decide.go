@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"slices"
+
 	"github.com/coredns-failover/failover/plugin/model"
 )
 
@@ -47,6 +49,9 @@ type Decision struct {
 	State State
 	// Tier is the active tier: 1 is the primary. It is 0 where there is none.
 	Tier int
+	// Held is whether that is because a better one, which is eligible again, is
+	// held back.
+	Held bool
 
 	// steps are the lines of the table that hold now, in order: a client gets
 	// the first that takes it. The last one takes every client.
@@ -100,6 +105,7 @@ func (r *Record) decide(views []view) Decision {
 	d.add(step{Kind: NoData, everyone: true})
 	first := d.first()
 	d.Kind, d.State, d.Tier = first.Kind, first.State, first.Tier
+	d.Held = d.Tier > r.start() && slices.ContainsFunc(views[:r.start()], func(v view) bool { return v.stops() })
 	d.apart = !d.steps[0].everyone
 	return d
 }

@@ -34,7 +34,7 @@ func (t *Target) nestedOptions(order int, f Family) (eligible, candidate *option
 	bad := unhealthy(t.Addresses)
 	left, isEligible := own, false
 	switch {
-	case t.EvaluateTargetHealth:
+	case t.EvaluateTargetHealth && !t.Healthy:
 		if len(bad) > 0 {
 			left = t.Record.without(bad).Decide(f)
 		}
@@ -43,7 +43,7 @@ func (t *Target) nestedOptions(order int, f Family) (eligible, candidate *option
 		left, isEligible = own.without(bad)
 	}
 	if isEligible {
-		eligible = t.nestedOption(order, f, &nested{left, t.EvaluateTargetHealth})
+		eligible = t.nestedOption(order, f, &nested{left, t.EvaluateTargetHealth && !t.Healthy})
 	}
 	if own.Kind == Answer {
 		return eligible, t.nestedOption(order, f, &nested{own, false})
@@ -54,7 +54,7 @@ func (t *Target) nestedOptions(order int, f Family) (eligible, candidate *option
 func (t *Target) nestedOption(order int, f Family, child *nested) *option {
 	o := &option{Target: t.Target, order: order, child: child}
 	for _, a := range t.Addresses {
-		if a.Eligible && f.has(a.Addr) {
+		if a.Eligible && f.Has(a.Addr) {
 			o.measure(a)
 		}
 	}

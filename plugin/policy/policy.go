@@ -44,8 +44,8 @@ func FamilyOf(a netip.Addr) Family {
 // String returns the family's name.
 func (f Family) String() string { return [...]string{IPv4: "IPv4", IPv6: "IPv6", Any: "any"}[f] }
 
-// has reports whether address a counts for questions of the family.
-func (f Family) has(a netip.Addr) bool { return f == Any || f == FamilyOf(a) }
+// Has reports whether address a counts for questions of the family.
+func (f Family) Has(a netip.Addr) bool { return f == Any || f == FamilyOf(a) }
 
 // other returns the family that a client may be served in while it gets NODATA
 // for f; there is none where either counts.
@@ -77,6 +77,9 @@ type Target struct {
 	// Drained makes the target never eligible, because an operator drained it, as
 	// Drain does because the Corefile says so.
 	Drained bool
+	// Healthy is set where an operator says so of a target that stands for another
+	// record: its EvaluateTargetHealth does not count.
+	Healthy bool
 }
 
 // Tier is the targets of one rank.

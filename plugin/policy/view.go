@@ -73,6 +73,12 @@ func (v *view) add(t *Target, order int) {
 // drained reports whether the target is never eligible, whoever says so.
 func (t *Target) drained() bool { return t.Drain || t.Drained }
 
+// Eligible reports whether the target may be answered to questions of family f.
+func (t *Target) Eligible(f Family) bool {
+	eligible, _ := t.options(0, f)
+	return eligible != nil && !t.drained()
+}
+
 // options are the target with its eligible addresses of family f, and with all
 // of them; nil where there are none.
 func (t *Target) options(order int, f Family) (eligible, candidate *option) {
@@ -82,7 +88,7 @@ func (t *Target) options(order int, f Family) (eligible, candidate *option) {
 	healthy := option{Target: t.Target, order: order}
 	all := healthy
 	for _, a := range t.Addresses {
-		if !f.has(a.Addr) {
+		if !f.Has(a.Addr) {
 			continue
 		}
 		all.add(a)

@@ -79,7 +79,8 @@ type Summary struct {
 	Observed bool `json:"observed,omitempty"`
 }
 
-// Family is what a record answers in one address family.
+// Family is what a record answers in one address family; or would answer, where it
+// is observed.
 type Family struct {
 	Family string `json:"family"` // "IPv4", "IPv6", or "any" where it chooses for all types at once
 	// Kind is "answer", "no_data", "closed" or "next".
@@ -255,7 +256,7 @@ type Action struct {
 type Question struct {
 	// Client is who asks; the zero value is not known.
 	Client netip.Addr
-	// Type is a query type, such as "A".
+	// Type is a query type, such as "A"; empty is the first of the record's.
 	Type string
 	// Down lists targets (or addresses of targets) that are taken for unhealthy.
 	Down []string
