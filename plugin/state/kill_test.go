@@ -62,7 +62,7 @@ func victim(path string) {
 func stateOf(n int) State {
 	s := State{Holds: []Hold{{Tier: n}}}
 	for i := range 200 {
-		s.Verdicts = append(s.Verdicts, Verdict{Check: fmt.Sprint(n, i), Verdict: "healthy", Name: strings.Repeat("http ", 20)})
+		s.Verdicts = append(s.Verdicts, Verdict{Check: fmt.Sprint(n, i) + strings.Repeat(" http", 20), Verdict: "healthy"})
 	}
 	return s
 }

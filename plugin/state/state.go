@@ -25,7 +25,7 @@ type State struct {
 
 // Verdict is that of one check. There is none for checks without a verdict.
 type Verdict struct {
-	// Check identifies the check: a hash of all that matters to its result.
+	// Check identifies the check, in words of who keeps the state.
 	Check   string    `json:"check"`
 	Verdict string    `json:"verdict"` // "healthy" or "unhealthy"
 	Since   time.Time `json:"since"`
@@ -34,10 +34,6 @@ type Verdict struct {
 	// file: else a process that starts again and again would never let it get old.
 	// Zero is State.Written; Load fills that in.
 	AsOf time.Time `json:"as_of,omitzero"`
-	// Address and Name say what was checked to people who look into the file:
-	// "192.0.2.1", "http :80/healthz".
-	Address string `json:"address,omitempty"`
-	Name    string `json:"name,omitempty"`
 }
 
 // Forced is a state that an operator has set.

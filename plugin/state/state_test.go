@@ -21,7 +21,7 @@ func full() State {
 	return State{
 		Written: noon,
 		Verdicts: []Verdict{
-			{Check: "c0ffee", Verdict: "healthy", Since: noon.Add(-time.Hour), AsOf: noon, Address: "192.0.2.1", Name: "http :80/healthz"},
+			{Check: "c0ffee", Verdict: "healthy", Since: noon.Add(-time.Hour), AsOf: noon},
 			{Check: "beef", Verdict: "unhealthy", Since: noon.Add(-2 * time.Hour), AsOf: noon.Add(-time.Minute)},
 		},
 		Forced: []Forced{{
