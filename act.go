@@ -37,14 +37,18 @@ func (o order) state() string {
 }
 
 // in returns the order as it is for another configuration, which may not have what
-// it is about.
+// it is about, or have it listen elsewhere.
 func (o order) in(c *configuration) (order, bool) {
-	if !c.index().has(o.key()) {
+	key := o.key()
+	if !c.index().has(key) {
+		key.record = c.index().elsewhere(key.record, healthcheck.serving())
+	}
+	if !c.index().has(key) {
 		return o, false
 	}
-	o.record = c.index().byKey[o.record.key]
+	o.record = c.index().byKey[key.record]
 	if o.target != nil {
-		o.target, _ = o.record.target(o.Target)
+		o.target, _ = o.record.target(key.target)
 	}
 	return o, true
 }
@@ -100,30 +104,42 @@ func (h *healthchecks) carryOut(o order) error {
 // forceState refuses what would leave a record without an eligible target: that
 // is how an outage is made out of a maintenance.
 func (h *healthchecks) forceState(o order) error {
-	for _, one := range o.everywhere() {
+	orders := o.everywhere()
+	for _, one := range orders {
 		if left := one.leavesNothing(o.state()); left != nil && !o.Override {
 			return status.Problemf(status.Refused, "record %s would have no eligible target left for %v",
 				display(left.record.Name), left.family)
 		}
 	}
-	forced := status.Forced{
-		Record: o.record.id(), Target: o.key().target, State: o.state(), Reason: o.Reason, By: o.by, Since: time.Now().UTC(),
-	}
-	if o.expires > 0 {
-		forced.Until = forced.Since.Add(o.expires)
-	}
 	before := h.forces.on(o.key())
-	h.forces.set(o.key(), forced, h.expire)
-	h.apply(o.key(), status.Transition{From: stateOf(before), To: forced.State, Reason: o.Reason, By: o.by})
+	for _, one := range orders {
+		h.forces.set(one.key(), one.forced(), h.expire)
+	}
+	apply(orders, status.Transition{From: stateOf(before), To: o.state(), Reason: o.Reason, By: o.by})
 	return nil
 }
 
+// forced is the state that the order forces.
+func (o order) forced() status.Forced {
+	f := status.Forced{
+		Record: o.record.id(), Target: o.key().target, State: o.state(), Reason: o.Reason, By: o.by, Since: time.Now().UTC(),
+	}
+	if o.expires > 0 {
+		f.Until = f.Since.Add(o.expires)
+	}
+	return f
+}
+
 func (h *healthchecks) clear(o order) error {
-	before, ok := h.forces.clear(o.key())
-	if !ok {
+	before := h.forces.on(o.key())
+	if before == nil {
 		return status.Problemf(status.Invalid, "nothing is forced there")
 	}
-	h.apply(o.key(), status.Transition{From: before.State, Reason: o.Reason, By: o.by})
+	orders := o.everywhere()
+	for _, one := range orders {
+		h.forces.clear(one.key())
+	}
+	apply(orders, status.Transition{From: before.State, Reason: o.Reason, By: o.by})
 	return nil
 }
 
@@ -135,7 +151,21 @@ func (h *healthchecks) expire(key forceKey, f *force) {
 		return // it was renewed meanwhile
 	}
 	log.Infof("%s: no longer %s, that has expired (by %s: %q)", key, f.State, f.By, f.Reason)
-	h.apply(key, status.Transition{From: f.State, Reason: "expired", By: f.By})
+	apply(on(key), status.Transition{From: f.State, Reason: "expired", By: f.By})
+}
+
+// on returns an order about what a state is forced on, for each configuration that
+// has exactly that.
+func on(key forceKey) []order {
+	var orders []order
+	for _, c := range healthcheck.begun() {
+		if c.index().has(key) {
+			o := order{record: c.index().byKey[key.record]}
+			o.target, _ = o.record.target(key.target)
+			orders = append(orders, o)
+		}
+	}
+	return orders
 }
 
 // String names what a state is forced on.
@@ -154,19 +184,13 @@ func stateOf(f *status.Forced) string {
 	return f.State
 }
 
-// apply lets a record decide anew under what is forced on it now, and tells what
-// was done to it.
-func (h *healthchecks) apply(key forceKey, done status.Transition) {
-	for _, c := range h.begun() {
-		r := c.index().byKey[key.record]
-		if r == nil {
-			continue
-		}
-		r.takeForces()
-		if r.handler.serves() {
-			r.tellOf(r.steered(key.target, done))
-		}
-		h.update(r)
+// apply lets records decide anew under what is forced on them now, and tells what was
+// done to them.
+func apply(orders []order, done status.Transition) {
+	for _, o := range orders {
+		o.record.takeForces()
+		o.record.tellOf(o.record.steered(o.key().target, done))
+		healthcheck.update(o.record)
 	}
 }
 
@@ -180,8 +204,8 @@ func (r *record) steered(word string, t status.Transition) status.Transition {
 
 // failBack lets a better tier that is eligible again answer at once.
 func (h *healthchecks) failBack(o order) error {
-	held := 0
-	for _, one := range o.everywhere() {
+	held, orders := 0, o.everywhere()
+	for _, one := range orders {
 		to := 0
 		if one.target != nil {
 			to = one.target.tier
@@ -193,7 +217,7 @@ func (h *healthchecks) failBack(o order) error {
 			display(o.record.Name))
 	}
 	from := fmt.Sprintf("held tier %d", held)
-	h.apply(o.key(), status.Transition{From: from, To: "failback", Reason: o.Reason, By: o.by})
+	apply(orders, status.Transition{From: from, To: "failback", Reason: o.Reason, By: o.by})
 	return nil
 }
 

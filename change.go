@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -29,6 +30,19 @@ type past struct {
 	transitions []status.Transition // oldest first
 }
 
+// forget leaves out what the record no longer has.
+func (p *past) forget(r *record) {
+	maps.DeleteFunc(p.targets, func(word string, _ verdict.Verdict) bool {
+		_, err := r.target(word)
+		return err != nil
+	})
+	for f := range p.answers {
+		if !slices.Contains(r.families, policy.Family(f)) {
+			p.answers[f] = nil
+		}
+	}
+}
+
 // mostPast is how many transitions a record remembers.
 const mostPast = 100
 
@@ -54,15 +68,16 @@ func (p *past) newest() []status.Transition {
 // the record's past, and to those who watch.
 func (h *healthchecks) tell(records ...*record) {
 	for _, r := range records {
-		if r.handler.serves() {
-			r.tell()
-		}
+		r.tell()
 	}
 }
 
 func (r *record) tell() {
 	r.past.turn.Lock()
 	defer r.past.turn.Unlock()
+	if !r.handler.serves() {
+		return
+	}
 	for _, c := range r.news(time.Now()) {
 		logChange(c)
 		r.publish(c.Transition)
@@ -74,7 +89,9 @@ func (r *record) tell() {
 func (r *record) tellOf(t status.Transition) {
 	r.past.turn.Lock()
 	defer r.past.turn.Unlock()
-	r.publish(t)
+	if r.handler.serves() {
+		r.publish(t)
+	}
 }
 
 func (r *record) publish(t status.Transition) {
@@ -92,6 +109,7 @@ func (r *record) look() {
 
 // news returns what has changed since it was last called. It is called in turn.
 func (r *record) news(now time.Time) []change {
+	r.past.forget(r)
 	changes := r.newVerdicts(now)
 	for _, f := range r.families {
 		a := r.answers[f].Load()

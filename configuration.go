@@ -33,7 +33,8 @@ type configuration struct {
 	guard     *guard         // nil without
 	operation *operation     // nil before it starts
 	memory    *memory        // of the process before; nil but in the first configuration
-	started   bool           // the whole instance has; under healthcheck.mu
+	// hasStarted is whether its whole instance has. Under healthcheck.mu.
+	hasStarted bool
 
 	indexed sync.Once
 	found   *index // see index
@@ -118,7 +119,6 @@ func (c *configuration) claim(before *configuration) (err error) {
 	for _, f := range c.handlers {
 		for _, r := range f.records {
 			r.key = f.keyOf(r)
-			r.takeForces()
 			r.inherit(records[r.key])
 			c.memory.hold(r)
 		}

@@ -44,16 +44,11 @@ func (s *forces) set(key forceKey, f status.Forced, expire func(forceKey, *force
 	s.all[key] = forced
 }
 
-// clear takes away what is forced on what key says, and returns what that was.
-func (s *forces) clear(key forceKey) (status.Forced, bool) {
+// clear takes away what is forced on what key says.
+func (s *forces) clear(key forceKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, ok := s.all[key]
-	if !ok {
-		return status.Forced{}, false
-	}
 	s.drop(key)
-	return f.Forced, true
 }
 
 // end takes away f, which has expired, unless something else stands there now.
@@ -150,13 +145,13 @@ func (r *record) takeForces() {
 
 // bring has a configuration that begins take over what is forced on records that
 // listen elsewhere in it: the same name, in the same zone and view, where there is
-// but one. What was forced stays too until nothing has it.
-func (h *healthchecks) bring(c *configuration) {
+// but one, and was not before. What was forced stays too until nothing has it.
+func (h *healthchecks) bring(c, before *configuration) {
 	for _, f := range h.forces.list() {
 		if c.index().has(f.key) {
 			continue
 		}
-		key := forceKey{c.index().elsewhere(f.key.record), f.key.target}
+		key := forceKey{c.index().elsewhere(f.key.record, before), f.key.target}
 		if c.index().has(key) && h.forces.on(key) == nil {
 			f.Record = key.record.id()
 			h.forces.set(key, f.Forced, h.expire)

@@ -27,14 +27,14 @@ func (c *configuration) newGuard() (*guard, error) {
 	return &guard{identify(m, netip.Addr{}), engine.Spec[owner]{Prober: prober, Settings: settings(m)}}, nil
 }
 
-// guard puts the guard of the newest configuration into place.
+// guard puts the guard of the configuration that serves into place.
 func (h *healthchecks) guard() {
-	newest := h.serving()
-	if newest == nil || newest.guard == nil {
+	serving := h.serving()
+	if serving == nil || serving.guard == nil {
 		h.engine.Guard(identity{}, nil)
 		return
 	}
-	h.engine.Guard(newest.guard.identity, &newest.guard.spec)
+	h.engine.Guard(serving.guard.identity, &serving.guard.spec)
 }
 
 // Guard implements engine.Reporter.

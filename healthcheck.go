@@ -35,9 +35,10 @@ type healthchecks struct {
 	beats    beats
 
 	operations operations
-	served     atomic.Pointer[configuration] // the last that did, even if it has ended
+	lastServed atomic.Pointer[configuration] // even if it has ended
 	file       atomic.Pointer[state.File]    // of the state, or nil
 	kept       *model.StateFile              // its settings; under lifecycle
+	read       string                        // the path of a file that was read and is to be kept; under lifecycle
 
 	mu             sync.Mutex
 	last           engine.Generation

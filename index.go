@@ -70,8 +70,9 @@ func (x *index) find(id string) (*record, error) {
 }
 
 // elsewhere returns the key of the only record with that name, zone and view,
-// whatever it listens on; the zero key where there is none, or several.
-func (x *index) elsewhere(key recordKey) recordKey {
+// whatever it listens on; the zero key where there is none, or several, or where
+// before, which may be nil, has it too: then it is another one.
+func (x *index) elsewhere(key recordKey, before *configuration) recordKey {
 	var found recordKey
 	for _, r := range x.byName[key.name] {
 		if r.key.zone != key.zone || r.key.view != key.view {
@@ -81,6 +82,9 @@ func (x *index) elsewhere(key recordKey) recordKey {
 			return recordKey{}
 		}
 		found = r.key
+	}
+	if before.index().byKey[found] != nil {
+		return recordKey{}
 	}
 	return found
 }

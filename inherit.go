@@ -32,6 +32,8 @@ func (r *record) inherit(before *record) {
 func (r *record) handOn(to *record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	to.mu.Lock()
+	defer to.mu.Unlock()
 	to.holds = r.holds
 	copy(to.decided, r.decided)
 }

@@ -1,8 +1,6 @@
 package failover
 
-import (
-	"github.com/coredns/caddy"
-)
+import "github.com/coredns/caddy"
 
 // storageKey is the key of the configuration in its instance.
 type storageKey struct{}
@@ -45,11 +43,16 @@ func started(event caddy.EventName, info any) error {
 	}
 	healthcheck.lifecycle.Lock()
 	defer healthcheck.lifecycle.Unlock()
-	healthcheck.serve(conf)
-	for _, f := range conf.handlers {
+	conf.serve()
+	return nil
+}
+
+// serve lets the configuration serve, and resolve its names.
+func (c *configuration) serve() {
+	healthcheck.serve(c)
+	for _, f := range c.handlers {
 		f.resolver.Start()
 	}
-	return nil
 }
 
 // sweepKey is the key of the mark that an instance has the sweep of
@@ -105,4 +108,9 @@ func releaseGone() {
 		}
 	}
 	healthcheck.retain(func(c *configuration) bool { return live[c] })
+	// A new instance serves when the one before is gone. caddy does not say so where
+	// that has ended with an error.
+	if c := healthcheck.serving(); c != nil && !c.hasStarted {
+		c.serve()
+	}
 }

@@ -19,8 +19,21 @@ func (h *healthchecks) keep(settings *model.StateFile) {
 		file.Close()
 	}
 	if h.kept = settings; settings != nil {
+		if h.read != settings.Path {
+			h.load(settings.Path) // what is none of ours is put aside
+		}
+		h.read = ""
 		h.file.Store(state.Open(settings.Path, refreshes(settings), h.known, logState))
 	}
+}
+
+func (h *healthchecks) load(path string) state.State {
+	s, err := state.Load(path)
+	if err != nil {
+		log.Warningf("state_file: %v", err)
+	}
+	h.read = path
+	return s
 }
 
 func sameFile(a, b *model.StateFile) bool {
@@ -46,7 +59,7 @@ func (h *healthchecks) changed() {
 // known is what is known now, or was when there last was something to know.
 func (h *healthchecks) known() state.State {
 	s := state.State{Forced: h.knownForces()}
-	c := h.served.Load()
+	c := h.lastServed.Load()
 	if c == nil {
 		return s
 	}
@@ -57,6 +70,7 @@ func (h *healthchecks) known() state.State {
 		s.Names = append(s.Names, f.knownNames()...)
 		s.Verdicts = append(s.Verdicts, f.knownVerdicts()...)
 	}
+	s.Verdicts = append(s.Verdicts, c.memory.unasked()...)
 	return s
 }
 

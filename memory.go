@@ -1,6 +1,8 @@
 package failover
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,17 +32,13 @@ type memory struct {
 
 // remember returns what the file says that is kept with these settings, which may
 // be nil, and takes over what is forced. Only a process that knows nothing yet needs
-// that; any other looks at the file all the same before it writes there, since what
-// is none of ours must be put aside.
+// that.
 func (h *healthchecks) remember(settings *model.StateFile, before *configuration) *memory {
-	if settings == nil || h.kept != nil && h.kept.Path == settings.Path {
+	if settings == nil || before != nil {
 		return nil
 	}
-	s, err := state.Load(settings.Path)
-	if err != nil {
-		log.Warningf("state_file: %v", err)
-	}
-	if before != nil || s.Written.IsZero() {
+	s := h.load(settings.Path)
+	if s.Written.IsZero() {
 		return nil
 	}
 	m := newMemory(s, settings.MaxAge)
@@ -130,6 +128,18 @@ func (m *memory) verdict(a *address, n int) engine.Start {
 		}
 	}
 	return engine.Start{}
+}
+
+// unasked returns the verdicts that nobody has asked for yet, and may still: those of
+// addresses that only questions tell of.
+func (m *memory) unasked() []state.Verdict {
+	if m == nil {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.verdicts, func(_ string, v state.Verdict) bool { return !m.isYoung(v.AsOf) })
+	return slices.Collect(maps.Values(m.verdicts))
 }
 
 // name returns what is known of a name that the handler resolves.

@@ -158,10 +158,10 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 	for one := engine.NoGuard; one <= engine.GuardBroken; one++ {
 		s.gauge(guardDesc, number(one == stats.Guard), one.String())
 	}
-	newest := healthcheck.serving()
-	s.configuration(newest)
-	records := newest.records()
-	s.learned = newest.learned()
+	serving := healthcheck.serving()
+	s.configuration(serving)
+	records := serving.records()
+	s.learned = serving.learned()
 	// In the order that the registry wants: to sort them costs it more than all
 	// the rest.
 	for _, key := range slices.SortedFunc(maps.Keys(records), recordKey.compare) {

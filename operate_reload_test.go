@@ -391,22 +391,6 @@ func TestStateDuringAFailedReload(t *testing.T) {
 	})
 }
 
-// What an operator is told to be done is in the file at the end.
-func TestOrderThatTheEndOvertakes(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state")
-	done := make(chan error, 1)
-	oneProcess(t, process("state_file "+path, twoTiers(listener(t))), func(s steered) {
-		s.awaitVerdict()
-		healthcheck.steering.Lock()
-		go func() { done <- s.act(status.Drain, status.Action{Target: "127.0.0.1"}) }()
-		time.AfterFunc(200*time.Millisecond, healthcheck.steering.Unlock) // when the end has begun
-	})
-	if err := <-done; err == nil && len(kept(t, path).Forced) == 0 {
-		t.Error("the operator is told that it is done, and it is forgotten")
-	}
-	healthcheck = newHealthchecks()
-}
-
 // A drain outlives a reload that has the same record listen on one address more.
 func TestForcedStateOfARecordThatListensElsewhere(t *testing.T) {
 	port := listener(t)

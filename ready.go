@@ -35,8 +35,8 @@ func (h *healthchecks) wondering() bool {
 	if h.engine.Stats().Unknown > 0 {
 		return true
 	}
-	newest := h.serving()
-	return newest != nil && slices.ContainsFunc(newest.handlers, (*Failover).unresolved)
+	serving := h.serving()
+	return serving != nil && slices.ContainsFunc(serving.handlers, (*Failover).unresolved)
 }
 
 func (f *Failover) unresolved() bool {

@@ -22,7 +22,7 @@ func (h *healthchecks) serving() *configuration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, c := range slices.Backward(h.configurations) {
-		if c.started {
+		if c.hasStarted {
 			return c
 		}
 	}
@@ -51,7 +51,7 @@ func (h *healthchecks) begun() []*configuration {
 func (h *healthchecks) begin(c, before *configuration) {
 	h.beginning()
 	h.steering.Lock()
-	h.bring(c)
+	h.bring(c, before)
 	records := before.records()
 	for key, r := range c.records() {
 		r.takeForces()
@@ -71,27 +71,40 @@ func (h *healthchecks) begin(c, before *configuration) {
 // serve makes a configuration the one whose answers are given. What it has that
 // there can be only one of takes the place of what was there, and what it answers
 // differently is told. That a restart goes on where the process before was is no
-// news.
+// news, and nothing to write. It happens once, if the configuration has not ended
+// meanwhile.
 func (h *healthchecks) serve(c *configuration) {
-	h.mu.Lock()
-	restart := c.memory != nil && !c.started
-	c.started = true
-	h.mu.Unlock()
-	h.served.Store(c)
-	h.forgetOperators()
+	if !h.takesOver(c) {
+		return
+	}
+	restarted := c.memory != nil
+	h.lastServed.Store(c)
+	h.forgetSaid()
 	h.guard()
-	if h.keep(c.settings().StateFile); !restart {
+	h.keep(c.settings().StateFile)
+	if !restarted {
 		h.changed()
 	}
 	c.operation.configure()
 	for _, f := range c.handlers {
 		for _, r := range update(f.records...) {
-			if restart {
+			if restarted {
 				r.look()
 			}
 			r.tell()
 		}
 	}
+}
+
+// takesOver marks a configuration as started, and reports whether that is new.
+func (h *healthchecks) takesOver(c *configuration) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c.hasStarted || !slices.Contains(h.configurations, c) {
+		return false
+	}
+	c.hasStarted = true
+	return true
 }
 
 // retain ends all configurations that are not live, and releases their claims.
@@ -102,23 +115,26 @@ func (h *healthchecks) retain(live func(*configuration) bool) {
 	for _, gone := range ended {
 		gone.stop()
 	}
-	h.forgetOperators()
-	h.guard()
 	if h.serving() == nil {
-		h.keep(nil)
+		h.keep(nil) // with what was said to the last one
 	}
+	h.forgetSaid()
+	h.guard()
 	h.engine.Retain(h.knows)
 	h.changed()
 }
 
-// forgetOperators forgets what was said about records and heartbeats that no
+// forgetSaid forgets what was said about records and heartbeats that no
 // configuration has any more.
-func (h *healthchecks) forgetOperators() {
+func (h *healthchecks) forgetSaid() {
 	begun := h.begun()
 	gone := h.forces.retain(func(key forceKey) bool {
 		return slices.ContainsFunc(begun, func(c *configuration) bool { return c.index().has(key) })
 	})
 	for _, f := range gone {
+		if len(begun) == 0 {
+			break // the process ends, or goes on without the plugin
+		}
 		log.Infof("%s: no longer %s, it is gone (by %s: %q)", f.key, f.State, f.By, f.Reason)
 	}
 	h.beats.retain(func(id string) bool {

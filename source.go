@@ -21,9 +21,9 @@ type source struct{}
 // Overview implements admin.Source.
 func (source) Overview() status.Overview {
 	stats := healthcheck.engine.Stats()
-	newest := healthcheck.serving()
+	serving := healthcheck.serving()
 	o := status.Overview{
-		Server: hostname(), Version: coremain.CoreVersion, Configuration: newest.hash(),
+		Server: hostname(), Version: coremain.CoreVersion, Configuration: serving.hash(),
 		Started: healthcheck.beginning().UTC(), Now: time.Now().UTC(),
 		Records: make(map[string]int),
 		Checks:  stats.Checks, Unknown: stats.Unknown, Broken: stats.Broken,
@@ -33,13 +33,10 @@ func (source) Overview() status.Overview {
 	for _, f := range healthcheck.forces.list() {
 		o.Forced = append(o.Forced, f.Forced)
 	}
-	if stats.Guard == engine.NoGuard {
-		o.Guard = "none"
-	}
 	for _, one := range policy.States {
 		o.Records[one.String()] = 0
 	}
-	for _, r := range newest.index().sorted {
+	for _, r := range serving.index().sorted {
 		o.Records[r.state().String()]++
 	}
 	return o

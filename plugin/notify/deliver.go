@@ -77,6 +77,10 @@ func (n *Notifier) deliver(ctx context.Context, send sender, events []event) int
 	}
 	pauses, closing := newPauses(), n.closing
 	for ctx.Err() == nil {
+		select {
+		case <-n.changed: // this attempt has it
+		default:
+		}
 		r := send(ctx, b)
 		switch {
 		case r.err == nil:
