@@ -482,14 +482,7 @@ func TestOperatingDuringAStormOfReloads(t *testing.T) {
 		all.Wait()
 	})
 	healthcheck.operations.ending.Wait()
-	deadline := time.Now().Add(5 * time.Second)
-	for runtime.NumGoroutine() > before+1 && time.Now().Before(deadline) {
-		time.Sleep(10 * time.Millisecond)
-	}
-	if now := runtime.NumGoroutine(); now > before+1 {
-		stacks := make([]byte, 1<<16)
-		t.Errorf("%d goroutines before, %d after:\n%s", before, now, stacks[:runtime.Stack(stacks, true)])
-	}
+	await(t, "its goroutines to end", func() bool { return runtime.NumGoroutine() <= before+1 })
 	for name, n := range map[string]int{"admins": len(healthcheck.operations.admins.shared), "notifiers": len(healthcheck.operations.notifiers.shared)} {
 		if n > 0 {
 			t.Errorf("%d %s are left", n, name)

@@ -32,68 +32,50 @@ type deed struct {
 
 func (a *app) drainCommand() *cobra.Command {
 	d := &deed{verb: status.Drain}
-	command := &cobra.Command{
-		Use:   "drain RECORD [TARGET]",
-		Short: "Take a target out of the answers",
-		Long: `drain makes a target, or all targets of a record, not eligible. It is still
-probed, and goes on counting as what it is measured to be when it is cleared.` + actHelp,
-		Args:              cobra.RangeArgs(1, 2),
-		ValidArgsFunction: a.completeArgs(records, targets),
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.act(c.Context(), d, args)
-		},
-	}
-	d.addFlags(command)
+	command := a.command(d, "Take a target out of the answers",
+		`drain makes a target, or all targets of a record, not eligible. It is still
+probed, and goes on counting as what it is measured to be when it is cleared.`)
 	d.addForcingFlags(command)
 	return command
 }
 
 func (a *app) forceCommand() *cobra.Command {
 	d := &deed{verb: status.Force}
-	command := &cobra.Command{
-		Use:   "force healthy|unhealthy RECORD [TARGET]",
-		Short: "Force a target healthy or unhealthy, whatever probes find",
-		Long: `force makes a target, or all targets of a record, count as healthy or unhealthy,
-whatever probes find, until it is cleared or the time is over.` + actHelp,
-		Args:              cobra.RangeArgs(2, 3),
-		ValidArgsFunction: a.completeArgs(forcings, records, targets),
-		RunE: func(c *cobra.Command, args []string) error {
-			d.action.State = args[0]
-			if args[0] != status.ForcedHealthy && args[0] != status.ForcedUnhealthy {
-				return usagef("%q is neither healthy nor unhealthy", args[0])
-			}
-			return a.act(c.Context(), d, args[1:])
-		},
-	}
-	d.addFlags(command)
+	command := a.command(d, "Force a target healthy or unhealthy, whatever probes find",
+		`force makes a target, or all targets of a record, count as healthy or unhealthy,
+whatever probes find, until it is cleared or the time is over.`)
 	d.addForcingFlags(command)
+	command.Use = "force healthy|unhealthy RECORD [TARGET]"
+	command.Args = cobra.RangeArgs(2, 3)
+	command.ValidArgsFunction = a.completeArgs(forcings, records, targets)
+	command.RunE = func(c *cobra.Command, args []string) error {
+		d.action.State = args[0]
+		if args[0] != status.ForcedHealthy && args[0] != status.ForcedUnhealthy {
+			return usagef("%q is neither healthy nor unhealthy", args[0])
+		}
+		return a.act(c.Context(), d, args[1:])
+	}
 	return command
 }
 
 func (a *app) clearCommand() *cobra.Command {
-	d := &deed{verb: status.Clear}
-	command := &cobra.Command{
-		Use:   "clear RECORD [TARGET]",
-		Short: "Let the measured health of a target count again",
-		Long: `clear ends the forced state of a target, or that of a record: what is measured
-counts again.` + actHelp,
-		Args:              cobra.RangeArgs(1, 2),
-		ValidArgsFunction: a.completeArgs(records, targets),
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.act(c.Context(), d, args)
-		},
-	}
-	d.addFlags(command)
-	return command
+	return a.command(&deed{verb: status.Clear}, "Let the measured health of a target count again",
+		`clear ends the forced state of a target, or that of a record: what is measured
+counts again.`)
 }
 
 func (a *app) failbackCommand() *cobra.Command {
-	d := &deed{verb: status.Failback}
+	return a.command(&deed{verb: status.Failback}, "Answer with a better tier that is eligible again, at once",
+		`failback ends the wait of a record: the best tier that is eligible answers at
+once, whatever the property failback says.`)
+}
+
+// command returns the one that does the deed on a record, or on a target of it.
+func (a *app) command(d *deed, short, long string) *cobra.Command {
 	command := &cobra.Command{
-		Use:   "failback RECORD [TARGET]",
-		Short: "Answer with a better tier that is eligible again, at once",
-		Long: `failback ends the wait of a record: the best tier that is eligible answers at
-once, whatever the property failback says.` + actHelp,
+		Use:               d.verb + " RECORD [TARGET]",
+		Short:             short,
+		Long:              long + actHelp,
 		Args:              cobra.RangeArgs(1, 2),
 		ValidArgsFunction: a.completeArgs(records, targets),
 		RunE: func(c *cobra.Command, args []string) error {
