@@ -15,7 +15,7 @@ type result struct {
 	started time.Time
 	took    time.Duration
 	delay   time.Duration // of its start
-	period  uint32 // of the guard, in which the probe started
+	period  uint32        // of the guard, in which the probe started
 }
 
 // run runs one probe.

@@ -67,10 +67,13 @@ func (e *execution) exchange(ctx context.Context, h hop) (redirect, error) {
 }
 
 func (p *plan) converse(ctx context.Context, h hop, stream net.Conn) (redirect, error) {
+	s := newScratch(stream)
+	defer s.release()
+	s.request = p.request(s.request[:0], h)
 	// A server may answer before it has read everything, and hang up: if there
 	// is no answer either, reading it says why.
-	_, _ = stream.Write(p.request(h))
-	answer, err := p.readAnswer(ctx, stream, h.method)
+	_, _ = stream.Write(s.request)
+	answer, err := p.readAnswer(ctx, s, h.method)
 	if err != nil {
 		return redirect{}, err
 	}
