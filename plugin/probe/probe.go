@@ -54,6 +54,8 @@ type Prober struct {
 // Two errors say nothing about the target: a *Broken, and one that wraps
 // context.Canceled, after ctx has been cancelled.
 func (p Prober) Probe(ctx context.Context) (connect time.Duration, err error) {
+
+	grow()
 	e := execution{plan: p.plan, addr: p.addr}
 	err = types[p.plan.check.Type](ctx, &e)
 	if p.plan.check.Invert {
