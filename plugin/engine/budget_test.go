@@ -53,6 +53,7 @@ func TestThoseThatHangDelayNoOthers(t *testing.T) {
 		w.Claim(1, "www", "answers", Spec[string]{Prober: serverOf(up()), Settings: observed})
 		w.Start()
 		time.Sleep(2 * time.Minute)
+		synctest.Wait()
 		for i, delay := range delays {
 			if first := i == 0; !first && delay > 0 {
 				t.Errorf("probe %d is %v late", i, delay)
