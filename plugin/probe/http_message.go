@@ -51,9 +51,12 @@ func (p *plan) request(b []byte, h hop) []byte {
 		own = p.check.Request.Header
 	}
 	for _, part := range [...]string{
-		h.method, " ", h.path, " HTTP/1.1\r\nHost: ", h.authority(), "\r\nConnection: close\r\n",
+		h.method, " ", h.path, " HTTP/1.1\r\nHost: ", h.authority(), "\r\n",
 	} {
 		b = append(b, part...)
+	}
+	if !h.keep {
+		b = append(b, "Connection: close\r\n"...)
 	}
 	if saysLength[h.method] {
 		b = append(b, "Content-Length: 0\r\n"...)
