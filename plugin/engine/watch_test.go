@@ -32,6 +32,12 @@ func (w *watched) Unwatch() {
 	w.rouse, w.ended = nil, w.ended+1
 }
 
+func (w *watched) Watching() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.rouse != nil
+}
+
 // tells lets the watch notice something.
 func (w *watched) tells() {
 	w.mu.Lock()
@@ -148,11 +154,14 @@ func TestRousedWaitsForTheGuard(t *testing.T) {
 func TestReleasedIsNotWatched(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		started, fresh := watchedOf(up()), watchedOf(up())
-		w.Claim(1, "www", "a", watchedSpec(started))
+		c := w.Claim(1, "www", "a", watchedSpec(started))
 		w.Start()
 		w.Claim(1, "www", "b", watchedSpec(fresh))
 		time.Sleep(time.Second)
 		late := started.rouse
+		if is, now := c.Watching(); !is || !now {
+			t.Error("a check that has started is not watched")
+		}
 		w.Release(1, "www", "a")
 		w.Release(1, "www", "b")
 		late() // it was under way
