@@ -107,7 +107,7 @@ type query struct {
 }
 
 // ttl is that of a reply with what was chosen.
-func (q query) ttl(c policy.Choice) time.Duration {
+func (q *query) ttl(c policy.Choice) time.Duration {
 	return q.answer.record.ttl(q.answer.family, c.Tier, q.learned...)
 }
 
@@ -124,7 +124,7 @@ func (f *Failover) answer(
 		rec.resolve(ctx)
 		a = rec.answers[family].Load()
 	}
-	q := query{w: w, r: r, answer: a, who: rec.client(ctx, w, r)}
+	q := &query{w: w, r: r, answer: a, who: rec.client(ctx, w, r)}
 	var picks [mostPicks]policy.Pick
 	if rec.next == nil || !isAddress(r.Question[0].Qtype) {
 		return f.settle(ctx, q, a.Choose(q.who, picks[:0]))
@@ -142,8 +142,10 @@ func (r *record) needsNext(c policy.Choice) bool {
 	return c.Kind == policy.Answer && c.Tier == r.next.tier && r.MinHealthy.Of(len(r.tiers[c.Tier-1])) > 1
 }
 
-// mostPicks is how many addresses are answered without an allocation for them.
-const mostPicks = 16
+// mostPicks is how many addresses are answered without an allocation for them: as
+// many as Route 53 answers at most. Room for more would make a query's stack grow,
+// which takes longer than the allocation.
+const mostPicks = 8
 
 // outcome is how a question ends: with a reply that is yet to be written, or
 // without one, with what plugin.Handler returns. Every query has a goroutine of its
@@ -168,13 +170,13 @@ func (o outcome) write() (int, error) {
 func done(rcode int, err error) outcome { return outcome{rcode: rcode, err: err} }
 
 // settle comes to the outcome of what was chosen.
-func (f *Failover) settle(ctx context.Context, q query, c policy.Choice) outcome {
+func (f *Failover) settle(ctx context.Context, q *query, c policy.Choice) outcome {
 	rec, qtype := q.answer.record, q.r.Question[0].Qtype
 	if rec.leaves(c, qtype) {
-		return done(f.pass(ctx, passed{q.w, q, c.Scope}, q.r, rec))
+		return done(f.pass(ctx, passed{q.w, *q, c.Scope}, q.r, rec))
 	}
 	rec.count(ctx, c)
-	q = q.explained(c)
+	q.explain(c)
 	if rec.cname || !isAddress(qtype) {
 		c = rec.narrow(c, q.who, qtype, rec.lens())
 	}
@@ -193,7 +195,7 @@ func (f *Failover) settle(ctx context.Context, q query, c policy.Choice) outcome
 }
 
 // data replies with the data of the chosen targets.
-func (f *Failover) data(ctx context.Context, q query, c policy.Choice) outcome {
+func (f *Failover) data(ctx context.Context, q *query, c policy.Choice) outcome {
 	switch {
 	case q.answer.record.cname && isCNAME(c.Picks[0]):
 		return f.cname(ctx, q, c)
