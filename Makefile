@@ -19,6 +19,10 @@ all: build/coredns build/failoverctl ## build CoreDNS with failover, and failove
 build/coredns build/failoverctl build/demo: build/%: $(SOURCES)
 	$(GO) build -o $@ ./cmd/$*
 
+# As others build it who have no profile.
+build/coredns-plain: $(SOURCES)
+	$(GO) build $(PLAIN) -o $@ ./cmd/coredns
+
 .PHONY: demo
 demo: build/coredns build/demo ## see a failover on 127.0.0.1:1053 (ONCE=1: without a person)
 	@build/demo $(if $(ONCE),-once)
@@ -61,7 +65,7 @@ build/peers: $(shell find bench -name '*.go') go.mod go.sum
 	$(GO) build -o $@ ./bench/peers
 
 .PHONY: bench-peers
-bench-peers: build/coredns build/peers ## measure beside gdnsd and HAProxy into bench/RESULTS.md (PEERS=flags)
+bench-peers: build/coredns build/coredns-plain build/peers ## measure beside gdnsd and HAProxy into bench/RESULTS.md (PEERS=flags)
 	build/peers $(PEERS)
 
 .PHONY: fuzz

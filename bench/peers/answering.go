@@ -12,7 +12,7 @@ import (
 // asked is a server that is asked as fast as it answers.
 type asked struct {
 	name  string
-	names int // how many it is asked for
+	names int // how many it is asked for; 0 is for one that only probes
 	flaps bool
 	// program listens on answeringIP and that port, and probes that of the flapper.
 	program func(port, flapper string) rig.Program
@@ -86,15 +86,15 @@ const (
 
 func (b *bench) contestants() []asked {
 	with := func(block string) func(string, string) rig.Program {
-		return func(port, _ string) rig.Program { return coredns(b.coredns, port, block, nil) }
+		return func(port, _ string) rig.Program { return coreDNSWith(b.coredns, port, block, nil) }
 	}
 	withFile := func(block, file, text string) func(string, string) rig.Program {
 		return func(port, _ string) rig.Program {
-			return coredns(b.coredns, port, block, map[string]string{file: text})
+			return coreDNSWith(b.coredns, port, block, map[string]string{file: text})
 		}
 	}
 	probing := func(port, flapper string) rig.Program {
-		return coredns(b.coredns, port, probedRecords(flapper), nil)
+		return coreDNSWith(b.coredns, port, probedRecords(flapper), nil)
 	}
 	return []asked{
 		{ours, 1, false, with(records(1))},
@@ -128,7 +128,7 @@ func (b *bench) measure(ctx context.Context, a asked) (rig.Figures, error) {
 	if err != nil {
 		return nil, err
 	}
-	questions, err := writeQuestions(b.folder, a.names)
+	ask, err := b.load(ctx, a, port)
 	if err != nil {
 		return nil, err
 	}
@@ -138,20 +138,36 @@ func (b *bench) measure(ctx context.Context, a asked) (rig.Figures, error) {
 		return nil, err
 	}
 	defer p.Stop()
-	if _, err := flood(ctx, port, questions, warmUp); err != nil {
+	if _, err := ask(warmUp); err != nil {
 		return nil, err
 	}
-	return b.figures(p, func() (float64, error) { return flood(ctx, port, questions, b.window) })
+	return b.figures(p, ask)
 }
 
-// figures are what it takes to give so many answers.
-func (b *bench) figures(p *rig.Process, ask func() (float64, error)) (rig.Figures, error) {
+// load is what a server is measured with: it returns how many answers it gave, or
+// how often it probed.
+type load func(lasting time.Duration) (done float64, err error)
+
+func (b *bench) load(ctx context.Context, a asked, port string) (load, error) {
+	if a.names == 0 {
+		return func(lasting time.Duration) (float64, error) {
+			before := b.flapper.probes()
+			err := rig.Pause(ctx, lasting)
+			return b.flapper.probes() - before, err
+		}, nil
+	}
+	questions, err := writeQuestions(b.folder, a.names)
+	return func(lasting time.Duration) (float64, error) { return flood(ctx, port, questions, lasting) }, err
+}
+
+// figures are what it takes to do so much.
+func (b *bench) figures(p *rig.Process, ask load) (rig.Figures, error) {
 	flips := strings.Count(p.Log(), flipped)
 	before, err := p.CPU()
 	if err != nil {
 		return nil, err
 	}
-	answers, err := ask()
+	answers, err := ask(b.window)
 	if err != nil {
 		return nil, err
 	}

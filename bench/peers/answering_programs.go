@@ -18,8 +18,8 @@ const manyNames = 100_000
 // answer is the address that every record is answered with.
 var answer = rig.TargetIP(0)
 
-// coredns is a CoreDNS with a block for bench.example.
-func coredns(binary, port, block string, files map[string]string) rig.Program {
+// coreDNSWith is a CoreDNS with a block for bench.example.
+func coreDNSWith(binary, port, block string, files map[string]string) rig.Program {
 	all := map[string]string{"Corefile": fmt.Sprintf("bench.example:%s {\n bind %s\n%s}\n", port, answeringIP, block)}
 	maps.Copy(all, files)
 	return rig.Program{

@@ -46,4 +46,13 @@ func (f *flapper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// probes is how often it was asked.
+func (f *flapper) probes() float64 {
+	var sum uint64
+	for i := range f.asked {
+		sum += f.asked[i].Load()
+	}
+	return float64(sum)
+}
+
 func (f *flapper) stop() { _ = f.server.Close() }

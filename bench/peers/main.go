@@ -35,6 +35,7 @@ type scenario struct {
 // scenarios are in the order in which they run.
 var scenarios = []scenario{
 	{"answering", []rig.Need{dnsperf, gdnsd}, answering},
+	{"build", []rig.Need{dnsperf}, tuning},
 }
 
 func main() {
