@@ -33,6 +33,14 @@ var (
 		Buckets:                     plugin.TimeBuckets,
 		NativeHistogramBucketFactor: plugin.NativeHistogramBucketFactor,
 	}, []string{"type"})
+	probeDelay = promauto.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace:                   plugin.Namespace,
+		Subsystem:                   name,
+		Name:                        "probe_delay_seconds",
+		Help:                        "Histogram of the time (in seconds) by which each probe started late, by type of check.",
+		Buckets:                     []float64{.001, .005, .01, .05, .1, .5, 1, 5, 10},
+		NativeHistogramBucketFactor: plugin.NativeHistogramBucketFactor,
+	}, []string{"type"})
 )
 
 var (
@@ -62,17 +70,19 @@ func countNotifications(o notify.Outcome, n int) {
 }
 
 // observe returns the observer of a check's probes.
-func observe(t model.CheckType) func(engine.Outcome, time.Duration) {
-	seconds := probeDuration.WithLabelValues(string(t))
-	for o := engine.Success; o <= engine.Late; o++ {
-		probesTotal.WithLabelValues(string(t), o.String())
+func observe(t model.CheckType) func(engine.Probed) {
+	took, delay := probeDuration.WithLabelValues(string(t)), probeDelay.WithLabelValues(string(t))
+	var counted [engine.Late + 1]prometheus.Counter
+	for o := range counted {
+		counted[o] = probesTotal.WithLabelValues(string(t), engine.Outcome(o).String())
 	}
-	return func(o engine.Outcome, took time.Duration) {
-		if o == engine.Early {
+	return func(p engine.Probed) {
+		if p.Outcome == engine.Early {
 			return // nothing was found out, and nobody is late
 		}
-		probesTotal.WithLabelValues(string(t), o.String()).Inc()
-		seconds.Observe(took.Seconds())
+		counted[p.Outcome].Inc()
+		took.Observe(p.Took.Seconds())
+		delay.Observe(p.Delay.Seconds())
 	}
 }
 
@@ -83,9 +93,11 @@ func description(metric, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	checksDesc = description("checks", "Number of checks in the engine.")
-	brokenDesc = description("checks_broken", "Number of checks that can not run on this machine.")
-	guardDesc  = description("guard_state",
+	checksDesc  = description("checks", "Number of checks in the engine.")
+	brokenDesc  = description("checks_broken", "Number of checks that can not run on this machine.")
+	watchedDesc = description("watched_connections",
+		"Number of idle connections that checks with watch have open, to notice when a peer ends.")
+	guardDesc = description("guard_state",
 		"1 for the state of the guard of this server's uplink, 0 for the others.", "state")
 
 	configurationDesc = description("configuration_info",
@@ -141,7 +153,7 @@ type collector struct{}
 // Describe implements prometheus.Collector.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		checksDesc, brokenDesc, guardDesc, configurationDesc, queuedDesc, writtenDesc,
+		checksDesc, brokenDesc, watchedDesc, guardDesc, configurationDesc, queuedDesc, writtenDesc,
 		answersDesc, activeTierDesc, stateDesc, heldDesc,
 		forcedDesc, healthyDesc, addressesDesc, healthyAddressesDesc, resolvedDesc, silentDesc, ageDesc, transitionsDesc,
 	} {
@@ -155,6 +167,7 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 	s := scrape{ch: ch}
 	s.gauge(checksDesc, float64(stats.Checks))
 	s.gauge(brokenDesc, float64(stats.Broken))
+	s.gauge(watchedDesc, float64(healthcheck.lines.Len()))
 	for one := engine.NoGuard; one <= engine.GuardBroken; one++ {
 		s.gauge(guardDesc, number(one == stats.Guard), one.String())
 	}

@@ -26,18 +26,6 @@ func Parse(tokens []caddyfile.Token, zones []string) (model.Block, error) {
 	if err != nil {
 		return model.Block{}, err
 	}
-	block, err := parse(directives, zones)
-	if err != nil {
-		return model.Block{}, err
-	}
-	if err := notYet(directives); err != nil {
-		return model.Block{}, err
-	}
-	return block, nil
-}
-
-// parse is everything but the gate of notyet.go.
-func parse(directives []line, zones []string) (model.Block, error) {
 	s := serverBlock{zones: zones, named: map[string]*record{}}
 	for _, d := range directives {
 		if err := s.add(d); err != nil {
