@@ -49,7 +49,11 @@ func (n *names) add(r *record, zones plugin.Zones) {
 }
 
 // exists makes a name exist.
-func (n *names) exists(name string) { n.byName[name] = n.byName[name] }
+func (n *names) exists(name string) {
+	if _, known := n.byName[name]; !known {
+		n.byName[name] = node{}
+	}
+}
 
 // find returns the record that answers for qname, in any case of letters, or
 // nil; exists is whether the name exists in the block, record or not. A

@@ -80,7 +80,7 @@ func TestHangingTargetsHaveNoMoreGoroutinesThanProbes(t *testing.T) {
 	_, port, _ := net.SplitHostPort(hang.Addr().String())
 	limited := filepath.Join(t.TempDir(), "limited")
 	script := fmt.Sprintf("#!/bin/sh\nulimit -n %d\nexec %s \"$@\"\n", descriptorsOf, program)
-	if err := os.WriteFile(limited, []byte(script), 0o700); err != nil { //nolint:gosec // it is to be executed
+	if err := os.WriteFile(limited, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	idle := profiled(t, program, ofChecks(1, "check tcp "+port+" {\n interval 1h\n }")).goroutines(t)

@@ -98,12 +98,12 @@ func (b *bench) contestants() []asked {
 	}
 	return []asked{
 		{ours, 1, false, with(records(1))},
-		{theHosts, 1, false, withFile(" hosts hosts\n", "hosts", hostsFile(1))},
+		{theHosts, 1, false, withFile(" hosts names\n", "names", hostsFile(1))},
 		{theFile, 1, false, withFile(" file zone\n", "zone", zoneFile)},
 		{theTemplate, 1, false, with(templated())},
 		{theOtherGdnsd, 1, false, func(port, _ string) rig.Program { return gdnsdWithZone(port) }},
 		{oursOfMany, manyNames, false, with(records(manyNames))},
-		{theHostsOf, manyNames, false, withFile(" hosts hosts\n", "hosts", hostsFile(manyNames))},
+		{theHostsOf, manyNames, false, withFile(" hosts names\n", "names", hostsFile(manyNames))},
 		{oursProbing, flapping, false, probing},
 		{oursFlipping, flapping, true, probing},
 	}

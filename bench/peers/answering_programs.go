@@ -61,7 +61,8 @@ func hostsFile(n int) string {
 
 // zoneFile has one record.
 var zoneFile = "$ORIGIN bench.example.\n" +
-	"@ 3600 IN SOA ns hostmaster 1 7200 1800 86400 30\n@ 3600 IN NS ns\nns 3600 IN A " + answer + "\nn0 30 IN A " + answer + "\n"
+	"@ 3600 IN SOA ns1 hostmaster 1 7200 1800 86400 30\n@ 3600 IN NS ns1\n" +
+	"ns1 3600 IN A " + answer + "\nn0 30 IN A " + answer + "\n"
 
 func templated() string {
 	return " template IN A {\n  answer \"{{ .Name }} 30 IN A " + answer + "\"\n }\n"
@@ -72,7 +73,8 @@ func gdnsdWithZone(port string) rig.Program {
 	return rig.Program{
 		Name: "gdnsd", Command: []string{gdnsd.Program, "-c", ".", "start"},
 		Files: map[string]string{
-			"config":              "options => {\n listen => " + answeringIP + ":" + port + "\n run_dir => run\n state_dir => state\n}\n",
+			"config": "options => {\n listen => " + answeringIP + ":" + port + "\n" +
+				" run_dir => run\n state_dir => state\n}\n",
 			"zones/bench.example": zoneFile,
 			"run/":                "", "state/": "",
 		},

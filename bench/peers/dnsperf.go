@@ -31,7 +31,7 @@ func benchName(n int) string { return fmt.Sprintf("n%d.bench.example", n) }
 // an order of chance that is the same each time.
 func writeQuestions(folder string, n int) (path string, err error) {
 	var text strings.Builder
-	for _, i := range rand.New(rand.NewPCG(1, 2)).Perm(n) { //nolint:gosec // the order is no secret
+	for _, i := range rand.New(rand.NewPCG(1, 2)).Perm(n) {
 		fmt.Fprintf(&text, "%s A\n", benchName(i))
 	}
 	path = filepath.Join(folder, strconv.Itoa(n))

@@ -115,6 +115,6 @@ func tuningSection(by map[string]rig.Figures) rig.Section {
 }
 
 var tuningNotes = fmt.Sprintf(`
-Asked as under Answering. "As it is" is built with %s and runs with Go's defaults, GOGC=100. Probes are 1,000 HTTP checks
-a second, and nobody asks.
+Asked as under Answering. "As it is" is built with %s and runs with Go's defaults, GOGC=100. Probes are 1,000 HTTP
+checks a second, and nobody asks.
 `, "`cmd/coredns/default.pgo`")
