@@ -124,7 +124,7 @@ func (r *Record) Eligible(f Family) []bool {
 
 // add makes the next step ready for whom it takes.
 func (d *Decision) add(s step) {
-	s.rules = d.rules
+	s.rules, s.limit, s.trickles = d.rules, d.rules.Limit, s.enough && d.rules.Trickle > 0
 	for i := range s.options {
 		s.apart = s.apart || s.options[i].apart()
 	}
