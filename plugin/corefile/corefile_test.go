@@ -1,9 +1,11 @@
 package corefile_test
 
 import (
+	"iter"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,7 +17,7 @@ import (
 )
 
 // parser is corefile.Parse, or what stands in for it.
-type parser func([]caddyfile.Token, []string) (model.Block, error)
+type parser func(iter.Seq[caddyfile.Token], []string) (model.Block, error)
 
 // parse reads a whole Corefile the way the server does: caddy makes server
 // blocks of it, and each with failover directives is parsed.
@@ -35,7 +37,7 @@ func parse(with parser, text string) ([]model.Block, error) {
 				tokens[i].File = "Corefile"
 			}
 		}
-		block, err := with(tokens, zones(s.Keys))
+		block, err := with(slices.Values(tokens), zones(s.Keys))
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,8 @@
 package corefile
 
 import (
+	"iter"
+
 	"github.com/coredns/caddy/caddyfile"
 
 	"github.com/coredns-failover/failover/plugin/model"
@@ -8,10 +10,6 @@ import (
 
 // ParseAll is Parse without the gate of notyet.go: it shows that what this
 // version does not do yet is read all the same.
-func ParseAll(tokens []caddyfile.Token, zones []string) (model.Block, error) {
-	directives, err := readDirectives(tokens)
-	if err != nil {
-		return model.Block{}, err
-	}
-	return parse(directives, zones)
+func ParseAll(tokens iter.Seq[caddyfile.Token], zones []string) (model.Block, error) {
+	return parse(readDirectives(tokens), zones)
 }

@@ -1,15 +1,22 @@
 package corefile
 
-// notYet refuses what is right but not done yet: the option watch of a check. No
-// other line of the grammar begins with that word. It comes last, so that what is
-// wrong is found all the same.
-func notYet(directives []line) error {
-	for _, d := range directives {
-		if err := refuseWatch(d.block); err != nil {
-			return about(d, err)
+import "iter"
+
+// notYet passes directives on, and puts an error into gate about the first that is
+// right but not done yet: the option watch of a check. No other line of the grammar
+// begins with that word. The error comes last, so that what is wrong is found all the
+// same.
+func notYet(directives iter.Seq2[line, error], gate *error) iter.Seq2[line, error] {
+	return func(yield func(line, error) bool) {
+		for d, err := range directives {
+			if refused := refuseWatch(d.block); refused != nil && *gate == nil {
+				*gate = about(d, refused)
+			}
+			if !yield(d, err) {
+				return
+			}
 		}
 	}
-	return nil
 }
 
 func refuseWatch(block []line) error {
