@@ -47,18 +47,18 @@ type Decision struct {
 	// treats differently.
 	Kind  Kind
 	State State
-	// Tier is the active tier: 1 is the primary. It is 0 where there is none.
-	Tier int
-	// Held is whether that is because a better one, which is eligible again, is
+	// Held is whether Tier answers because a better one, which is eligible again, is
 	// held back.
 	Held bool
+	// apart is whether there are clients that the first step does not take.
+	apart bool
+	// Tier is the active tier: 1 is the primary. It is 0 where there is none.
+	Tier int
 
 	// steps are the lines of the table that hold now, in order: a client gets
 	// the first that takes it. The last one takes every client.
 	steps []step
 	rules *Rules
-	// apart is whether there are clients that the first step does not take.
-	apart bool
 }
 
 // Decide says what the record answers in family f. This is the decision table:
@@ -122,8 +122,12 @@ func (r *Record) Eligible(f Family) []bool {
 	return eligible
 }
 
-// add makes the next step ready for whom it takes.
+// add makes the next step ready for whom it takes. Nobody gets to one behind a step
+// that takes every client, but for trickle.
 func (d *Decision) add(s step) {
+	if n := len(d.steps); n > 0 && d.steps[n-1].everyone && d.rules.Trickle == 0 {
+		return
+	}
 	s.rules = d.rules
 	for i := range s.options {
 		s.apart = s.apart || s.options[i].apart()

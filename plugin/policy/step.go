@@ -7,10 +7,18 @@ import "github.com/coredns-failover/failover/plugin/model"
 type step struct {
 	Kind   Kind
 	State  State
-	Tier   int
-	rules  *Rules
 	family Family
-	at     int // the tier that it is of, from 0
+
+	enough    bool // the tier is eligible
+	last      bool // nothing is eligible
+	only      bool // it takes none but clients that policy clients treats differently
+	everyone  bool // it takes every client
+	apart     bool // there is an option that has nothing for some clients
+	scattered bool // there are options in different places (policy nearest)
+
+	Tier  int
+	at    int // the tier that it is of, from 0
+	rules *Rules
 
 	// options are the targets that may be answered; where Kind is not Answer,
 	// those that it is about.
@@ -18,15 +26,7 @@ type step struct {
 	// slots say for each target of the tier where it stands in options, or none;
 	// in a step for clients who are served in the other family, here or elsewhere.
 	slots []int
-
-	enough   bool // the tier is eligible
-	last     bool // nothing is eligible
-	only     bool // it takes none but clients that policy clients treats differently
-	everyone bool // it takes every client
-	apart    bool // there is an option that has nothing for some clients
-
-	scattered bool   // there are options in different places (policy nearest)
-	picks     []Pick // of all options, if none is another record (policy all)
+	picks []Pick // of all options, if none is another record (policy all)
 }
 
 // What slots hold besides places in options.
