@@ -121,7 +121,7 @@ func (r *record) news(now time.Time) []change {
 		if last != nil && last.Differs(a.actual) {
 			changes = append(changes, change{r.transition(status.Transition{
 				At: now.UTC(), Kind: status.RecordChanged, Family: f.String(),
-				From: r.told(*last), To: r.told(a.actual), Reason: r.reason(a),
+				From: r.told(last), To: r.told(a.actual), Reason: r.reason(a),
 			}), a.actual.State})
 		}
 	}

@@ -199,7 +199,7 @@ func logNotify(receiver string, err error) {
 }
 
 // told puts a decision into words.
-func (r *record) told(d policy.Decision) string {
+func (r *record) told(d *policy.Decision) string {
 	switch d.Kind {
 	case policy.Answer:
 		return fmt.Sprintf("%v, tier %d answers", d.State, d.Tier)

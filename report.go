@@ -125,7 +125,7 @@ func (q query) explained(c policy.Choice) query {
 	if c.State == policy.Normal || q.r.IsEdns0() == nil || !rec.handler.mayKnow(q.w) {
 		return q
 	}
-	text := rec.told(policy.Decision{Kind: c.Kind, State: c.State, Tier: c.Tier})
+	text := rec.told(&policy.Decision{Kind: c.Kind, State: c.State, Tier: c.Tier})
 	reason := q.answer.reason(c.State, c.Tier)
 	if found := found(q.learned, policy.Any); reason == "" && found != "" {
 		reason = "target " + rec.next.Text + ": " + found

@@ -231,6 +231,6 @@ func (d *Decision) healthy() bool { return d.Kind == Answer && d.State <= Failed
 
 // Differs reports whether two decisions differ in what is told of them: the
 // kind of answer, the state or the active tier.
-func (d Decision) Differs(from Decision) bool {
+func (d *Decision) Differs(from *Decision) bool {
 	return d.Kind != from.Kind || d.State != from.State || d.Tier != from.Tier
 }
