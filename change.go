@@ -23,6 +23,7 @@ type past struct {
 	// turn is held from looking at the record until it is told what is new, so
 	// that news come in order.
 	turn    sync.Mutex
+	of      *record                          // that was looked at last
 	answers [policy.Any + 1]*policy.Decision // without what it takes to choose
 	targets map[string]verdict.Verdict       // by the target's word; unknown is not told
 
@@ -30,8 +31,12 @@ type past struct {
 	transitions []status.Transition // oldest first
 }
 
-// forget leaves out what the record no longer has.
+// forget leaves out what the record no longer has that is looked at from now on.
 func (p *past) forget(r *record) {
+	if p.of == r {
+		return
+	}
+	p.of = r
 	maps.DeleteFunc(p.targets, func(word string, _ verdict.Verdict) bool {
 		_, err := r.target(word)
 		return err != nil

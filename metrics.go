@@ -33,6 +33,14 @@ var (
 		Buckets:                     plugin.TimeBuckets,
 		NativeHistogramBucketFactor: plugin.NativeHistogramBucketFactor,
 	}, []string{"type"})
+	probeDelay = promauto.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace:                   plugin.Namespace,
+		Subsystem:                   name,
+		Name:                        "probe_delay_seconds",
+		Help:                        "Histogram of the time (in seconds) by which each probe started late, by type of check.",
+		Buckets:                     []float64{.001, .005, .01, .05, .1, .5, 1, 5, 10},
+		NativeHistogramBucketFactor: plugin.NativeHistogramBucketFactor,
+	}, []string{"type"})
 )
 
 var (
@@ -62,17 +70,19 @@ func countNotifications(o notify.Outcome, n int) {
 }
 
 // observe returns the observer of a check's probes.
-func observe(t model.CheckType) func(engine.Outcome, time.Duration) {
-	seconds := probeDuration.WithLabelValues(string(t))
-	for o := engine.Success; o <= engine.Late; o++ {
-		probesTotal.WithLabelValues(string(t), o.String())
+func observe(t model.CheckType) func(engine.Probed) {
+	took, delay := probeDuration.WithLabelValues(string(t)), probeDelay.WithLabelValues(string(t))
+	var counted [engine.Late + 1]prometheus.Counter
+	for o := range counted {
+		counted[o] = probesTotal.WithLabelValues(string(t), engine.Outcome(o).String())
 	}
-	return func(o engine.Outcome, took time.Duration) {
-		if o == engine.Early {
+	return func(p engine.Probed) {
+		if p.Outcome == engine.Early {
 			return // nothing was found out, and nobody is late
 		}
-		probesTotal.WithLabelValues(string(t), o.String()).Inc()
-		seconds.Observe(took.Seconds())
+		counted[p.Outcome].Inc()
+		took.Observe(p.Took.Seconds())
+		delay.Observe(p.Delay.Seconds())
 	}
 }
 

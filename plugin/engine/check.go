@@ -42,13 +42,20 @@ type Start struct {
 type Settings struct {
 	Schedule  Schedule
 	Threshold verdict.Threshold
-	// Observe is told the outcome of every probe. It may be nil.
-	Observe func(Outcome, time.Duration)
+	// Observe is told of every probe. It may be nil.
+	Observe func(Probed)
+}
+
+// Probed is what there is to observe of a probe.
+type Probed struct {
+	Outcome Outcome
+	Took    time.Duration
+	Delay   time.Duration // from when it was due to its start
 }
 
 func (s *Settings) observe(r result) {
 	if s.Observe != nil {
-		s.Observe(r.outcome, r.took)
+		s.Observe(Probed{r.outcome, r.took, r.delay})
 	}
 }
 
@@ -75,6 +82,7 @@ type Check[O comparable] struct {
 	period  uint32        // of the guard, in which the run began; under mu
 	connect atomic.Int64  // a time.Duration
 	horizon atomic.Int64  // a time.Duration since hub.began
+	hangs   atomic.Bool   // the last probe took most of its time
 
 	// turn is held from taking a result in until it is reported, so that reports
 	// come in order. The guard's results are taken in beside the check's own.
@@ -87,6 +95,7 @@ type Check[O comparable] struct {
 	recent  recent
 	claims  []claim[O]
 	timer   *time.Timer        // nil until started
+	due     time.Duration      // since hub.began: when the next probe is to start
 	hurried bool               // the next probe follows at once
 	cancel  context.CancelFunc // of the probe in flight, or nil
 }

@@ -77,7 +77,7 @@ func (c *Check[O]) fall(w waiter[O]) (report func(), ok bool) {
 	before := c.status
 	c.need = 0
 	c.settle(c.state.After(false, c.settings.Threshold))
-	c.expect(c.status.Probed)
+	c.expect(c.hub.since(c.status.Probed))
 	return c.reports(before, w.reason), true
 }
 

@@ -53,16 +53,31 @@ type Engine[K, O comparable] struct {
 type hub[O comparable] struct {
 	reporter Reporter[O] // read-only after New
 	began    time.Time   // read-only after New
-	budget   budget
+	answers  budget       // of probes of checks whose target answered the last time
+	hangs    budget       // of those that waited for it in vain
 	running  sync.WaitGroup // probes in flight
 	guard    guard[O]
 }
 
-// New returns an engine without checks and guard that runs at most limit probes
-// at once.
+// since is how long after the beginning of the engine an instant is.
+func (h *hub[O]) since(t time.Time) time.Duration { return t.Sub(h.began) }
+
+// lane returns the budget that probes of a check are subject to. Those that hang
+// have one of their own, so that they do not keep others waiting.
+func (h *hub[O]) lane(hangs bool) *budget {
+	if hangs {
+		return &h.hangs
+	}
+	return &h.answers
+}
+
+// New returns an engine without checks and guard. It runs at most limit probes at
+// once of targets that took less than half of their timeout the last time, and
+// half as many of others.
 func New[K, O comparable](limit int, r Reporter[O]) *Engine[K, O] {
 	e := &Engine[K, O]{checks: make(map[K]*Check[O])}
-	e.hub.reporter, e.hub.began, e.hub.budget.free = r, time.Now(), limit
+	e.hub.reporter, e.hub.began = r, time.Now()
+	e.hub.answers.free, e.hub.hangs.free = limit, max(1, limit/2)
 	e.hub.guard.hub = &e.hub
 	return e
 }

@@ -496,7 +496,7 @@ func TestOutcomesAreObserved(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		var seen []string
 		observed := settings()
-		observed.Observe = func(o Outcome, took time.Duration) { seen = append(seen, fmt.Sprint(o, " ", took)) }
+		observed.Observe = func(p Probed) { seen = append(seen, fmt.Sprint(p.Outcome, " ", p.Took)) }
 		target := serverOf(
 			up(), down(), step{held: true, takes: 30 * time.Second}, step{finds: broken{errDown}},
 			step{takes: time.Second}, step{hanging: true},

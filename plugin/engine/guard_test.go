@@ -600,7 +600,7 @@ func TestGuardIsObserved(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		var seen []string
 		g := guardSpec(serverOf(up(), takes(1), step{hanging: true}))
-		g.Settings.Observe = func(o Outcome, took time.Duration) { seen = append(seen, fmt.Sprint(o, " ", took)) }
+		g.Settings.Observe = func(p Probed) { seen = append(seen, fmt.Sprint(p.Outcome, " ", p.Took)) }
 		w.Engine.Guard("g", g)
 		time.Sleep(18 * time.Second)
 		synctest.Wait()

@@ -15,11 +15,10 @@ func (c *Check[O]) Horizon() time.Time {
 // the probes that a change takes, each starts a fast interval after the one
 // before at the earliest, and the last may end at once. A check that waits may
 // turn at any time.
-func (c *Check[O]) expect(due time.Time) {
+func (c *Check[O]) expect(due time.Duration) {
 	if c.need != 0 {
-		due = c.status.Probed
+		due = c.hub.since(c.status.Probed)
 	}
 	more := c.state.Left(c.settings.Threshold) - 1
-	at := due.Add(time.Duration(more) * c.settings.Schedule.soonest())
-	c.horizon.Store(int64(at.Sub(c.hub.began)))
+	c.horizon.Store(int64(due + time.Duration(more)*c.settings.Schedule.soonest()))
 }

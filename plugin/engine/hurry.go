@@ -10,8 +10,7 @@ func (c *Check[O]) Hurry() {
 	switch {
 	case c.timer == nil || len(c.claims) == 0: // it has not begun, or has ended
 	case c.timer.Stop():
-		c.expect(time.Now())
-		c.timer.Reset(0)
+		c.wake(c.hub.since(time.Now()))
 	default:
 		c.hurried = true
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -13,6 +14,7 @@ type result struct {
 	connect time.Duration
 	started time.Time
 	took    time.Duration
+	delay   time.Duration // of its start
 	period  uint32 // of the guard, in which the probe started
 }
 
@@ -44,40 +46,40 @@ func (c *Check[O]) start(after time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.claims) > 0 {
-		c.expect(time.Now().Add(after))
-		c.timer = time.AfterFunc(after, c.due)
+		c.timer = time.AfterFunc(forever, c.fire)
+		c.wake(c.hub.since(time.Now()) + after)
 	}
 }
 
-// due runs when the check's timer fires.
-func (c *Check[O]) due() { c.hub.budget.run(c.probe) }
+// fire runs when the check's timer fires.
+func (c *Check[O]) fire() { c.hub.lane(c.hangs.Load()).run(c.probe) }
 
 // probe runs one probe and sees to the next. A probe never overlaps itself:
 // the timer is set only when one has ended.
 func (c *Check[O]) probe() {
-	ctx, ok := c.begin()
+	ctx, delay, ok := c.begin()
 	if !ok {
 		return
 	}
 	defer c.hub.running.Done()
 	period := c.hub.guard.period.Load()
 	r := run(ctx, c.prober, c.settings.Schedule.Timeout)
-	r.period = period
+	r.period, r.delay = period, delay
 	c.take(r)
 	c.again(r)
 }
 
-// begin prepares a probe; it reports false where the check has been released.
-func (c *Check[O]) begin() (context.Context, bool) {
+// begin prepares a probe, and returns by how much it is late; it reports false
+// where the check has been released.
+func (c *Check[O]) begin() (ctx context.Context, delay time.Duration, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.claims) == 0 {
-		return nil, false
+		return nil, 0, false
 	}
 	c.hub.running.Add(1)
-	ctx, cancel := context.WithTimeout(context.Background(), c.settings.Schedule.Timeout)
-	c.cancel = cancel
-	return ctx, true
+	ctx, c.cancel = context.WithTimeout(context.Background(), c.settings.Schedule.Timeout)
+	return ctx, c.hub.since(time.Now()) - c.due, true
 }
 
 // take takes a result in and reports what follows from it.
@@ -102,6 +104,7 @@ func (c *Check[O]) finish(r result) (report func(), ok bool) {
 	}
 	before := c.status
 	c.status.Probed, c.status.Took, c.status.Err = r.started, r.took, r.err
+	c.hangs.Store(2*r.took >= c.settings.Schedule.Timeout)
 	c.recent.add(r.outcome, r.took)
 	if r.outcome != Late {
 		c.status.Broken = r.outcome == Broken
@@ -120,11 +123,21 @@ func (c *Check[O]) again(r result) {
 	if len(c.claims) == 0 {
 		return
 	}
-	due, now := r.started.Add(c.settings.Schedule.next(c.pace(r.outcome))), time.Now()
-	if due.Before(now) || c.hurried {
+	now := c.hub.since(time.Now())
+	due := c.settings.Schedule.next(c.hub.since(r.started), c.pace(r.outcome))
+	if due < now || c.hurried {
 		due = now
 	}
 	c.hurried = false
+	c.wake(due)
+}
+
+// forever is longer than any process runs.
+const forever = time.Duration(math.MaxInt64)
+
+// wake sets the timer for the probe that is due at an instant.
+func (c *Check[O]) wake(due time.Duration) {
+	c.due = due
 	c.expect(due)
-	c.timer.Reset(due.Sub(now))
+	c.timer.Reset(due - c.hub.since(time.Now()))
 }

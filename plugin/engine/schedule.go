@@ -16,16 +16,36 @@ type Schedule struct {
 	Jitter       int           // in percent of the interval, up and down
 }
 
-// next returns the time from the start of a probe to that of the next.
-func (s Schedule) next(p verdict.Pace) time.Duration {
+// at returns the time from the start of a probe to that of the next at a pace,
+// without jitter.
+func (s Schedule) at(p verdict.Pace) time.Duration {
 	switch p {
 	case verdict.Fast:
-		return s.jittered(s.FastInterval)
+		return s.FastInterval
 	case verdict.Down:
-		return s.jittered(s.DownInterval)
+		return s.DownInterval
 	default:
-		return s.jittered(s.Interval)
+		return s.Interval
 	}
+}
+
+// slot is the distance of the instants at which probes start that have the choice.
+const slot = 10 * time.Millisecond
+
+// next returns when the probe is due that follows one which started at an
+// instant; both are counted from the beginning of the engine. Of the instants that
+// jitter leaves it, it takes one at which others start too: to wake a thread for
+// each probe would cost half as much again as the probe.
+func (s Schedule) next(started time.Duration, p verdict.Pace) time.Duration {
+	d := s.at(p)
+	due := started + s.jittered(d)
+	if s.most(d) < slot {
+		return due
+	}
+	if shared := due.Truncate(slot); shared >= started+d-s.most(d) {
+		return shared
+	}
+	return due.Truncate(slot) + slot
 }
 
 // soonest returns the shortest time between two probes of a run.
