@@ -16,18 +16,17 @@ import (
 // until the health of a target changes. It is read-only.
 type answer struct {
 	policy.Decision
-	// actual is the decision by health as it is: Decision itself, unless the record
-	// observes.
-	actual *policy.Decision
-
 	record *record
-	since  time.Time // when what is told of actual began
-	start  int       // the tier at which the search starts, as failback has it
 	family policy.Family
-
 	// unresolved is whether a target that may be answered is an alias of which
 	// nothing is known yet, so that a question must wait for that.
 	unresolved bool
+
+	// actual is the decision by health as it is: Decision itself, unless the record
+	// observes.
+	actual *policy.Decision
+	since  time.Time // when what is told of actual began
+	start  int       // the tier at which the search starts, as failback has it
 	// guessed is whether that holds for any target, so that what is decided now
 	// says nothing.
 	guessed bool

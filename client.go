@@ -2,6 +2,7 @@ package failover
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"strconv"
 
@@ -9,7 +10,6 @@ import (
 	"github.com/coredns-failover/failover/plugin/policy"
 
 	"github.com/coredns/coredns/plugin/metadata"
-	"github.com/coredns/coredns/request"
 
 	"github.com/miekg/dns"
 )
@@ -55,13 +55,25 @@ func (c *client) Prefix() netip.Prefix {
 			}
 		}
 	}
-	req := request.Request{W: c.w, Req: c.r}
-	addr, err := netip.ParseAddr(req.IP())
-	if err != nil {
+	addr := ipOf(c.w.RemoteAddr()).WithZone("").Unmap()
+	if !addr.IsValid() {
 		return netip.Prefix{}
 	}
-	addr = addr.WithZone("").Unmap()
 	return netip.PrefixFrom(addr, addr.BitLen())
+}
+
+// ipOf returns the IP address of an endpoint; the zero value where it has none. To
+// read it from text takes longer than to choose the answer.
+func ipOf(endpoint net.Addr) netip.Addr {
+	if e, ok := endpoint.(interface{ AddrPort() netip.AddrPort }); ok { // of UDP or TCP
+		return e.AddrPort().Addr()
+	}
+	host, _, err := net.SplitHostPort(endpoint.String())
+	if err != nil {
+		host = endpoint.String()
+	}
+	addr, _ := netip.ParseAddr(host)
+	return addr
 }
 
 // Regions implements policy.Client: as the geoip plugin says.
@@ -71,7 +83,11 @@ func (c *client) Regions() (subdivisions, country, continent string) {
 
 // Coordinates implements policy.Client: as the geoip plugin says.
 func (c *client) Coordinates() (latitude, longitude float64, ok bool) {
-	latitude, err1 := strconv.ParseFloat(c.value("geoip/latitude"), 64)
+	known := c.value("geoip/latitude")
+	if known == "" {
+		return 0, 0, false // as for most, where the error would have to be made first
+	}
+	latitude, err1 := strconv.ParseFloat(known, 64)
 	longitude, err2 := strconv.ParseFloat(c.value("geoip/longitude"), 64)
 	return latitude, longitude, err1 == nil && err2 == nil
 }

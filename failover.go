@@ -152,7 +152,10 @@ func (f *Failover) write(ctx context.Context, q query, c policy.Choice) (int, er
 		return f.pass(ctx, passed{q.w, q, c.Scope}, q.r, rec)
 	}
 	rec.count(ctx, c)
-	q, c = q.explained(c), rec.narrow(c, q.who, qtype, rec.lens())
+	q = q.explained(c)
+	if rec.cname || !isAddress(qtype) {
+		c = rec.narrow(c, q.who, qtype, rec.lens())
+	}
 	switch {
 	case c.Kind == policy.Next:
 		return f.passOn(ctx, q, c)
@@ -170,7 +173,7 @@ func (f *Failover) write(ctx context.Context, q query, c policy.Choice) (int, er
 // data writes the data of the chosen targets.
 func (f *Failover) data(ctx context.Context, q query, c policy.Choice) (int, error) {
 	switch {
-	case isCNAME(c.Picks[0]):
+	case q.answer.record.cname && isCNAME(c.Picks[0]):
 		return f.cname(ctx, q, c)
 	case !isAddress(q.r.Question[0].Qtype):
 		return f.fetch(ctx, q, c)
@@ -187,7 +190,7 @@ func isCNAME(p policy.Pick) bool { return p.Target.CNAME }
 // leaves reports whether a question of that type, for which that was chosen, is left
 // to the next plugins after all: it was here for the sake of a CNAME.
 func (r *record) leaves(c policy.Choice, qtype uint16) bool {
-	return !r.has(qtype) && !slices.ContainsFunc(c.Picks, isCNAME)
+	return r.cname && !r.has(qtype) && !slices.ContainsFunc(c.Picks, isCNAME)
 }
 
 // narrow returns what questions of a type get of what was chosen for their family.

@@ -14,7 +14,7 @@ type names struct {
 	// byName holds every name that exists in the block: the records' own, and
 	// those above them up to the zone, which exist because something is below
 	// them (RFC 4592, 2.2.2). Lower case, fully qualified.
-	byName map[string]*node
+	byName map[string]node
 	// wildcards is whether any node has one.
 	wildcards bool
 }
@@ -29,30 +29,27 @@ type node struct {
 // is a name of its own, which no wildcard above it covers.
 func (n *names) add(r *record, zones plugin.Zones) {
 	if n.byName == nil {
-		n.byName = make(map[string]*node)
+		n.byName = make(map[string]node)
 		for _, zone := range zones {
-			n.at(zone)
+			n.exists(zone)
 		}
 	}
 	name := base(r.Name)
+	at := n.byName[name]
 	if r.Wildcard() {
 		n.wildcards = true
-		n.at(name).wildcard = r
+		at.wildcard = r
 	} else {
-		n.at(name).record = r
+		at.record = r
 	}
+	n.byName[name] = at
 	for zone := zones.Matches(r.Name); name != zone; name = parent(name) {
-		n.at(name)
+		n.exists(name)
 	}
 }
 
-// at returns the node of a name, which then exists.
-func (n *names) at(name string) *node {
-	if n.byName[name] == nil {
-		n.byName[name] = new(node)
-	}
-	return n.byName[name]
-}
+// exists makes a name exist.
+func (n *names) exists(name string) { n.byName[name] = n.byName[name] }
 
 // find returns the record that answers for qname, in any case of letters, or
 // nil; exists is whether the name exists in the block, record or not. A
@@ -61,21 +58,19 @@ func (n *names) at(name string) *node {
 func (n *names) find(qname string) (r *record, exists bool) {
 	var stack [255]byte
 	name := lower(stack[:0], qname)
-	if at := n.byName[string(name)]; at != nil {
+	if at, exists := n.byName[string(name)]; exists {
 		return at.record, true
 	}
 	if !n.wildcards {
 		return nil, false
 	}
 	for off, end := dns.NextLabel(qname, 0); !end; off, end = dns.NextLabel(qname, off) {
-		if at := n.byName[string(name[off:])]; at != nil {
+		if at, exists := n.byName[string(name[off:])]; exists {
 			return at.wildcard, at.wildcard != nil
 		}
 	}
-	if root := n.byName["."]; root != nil {
-		return root.wildcard, root.wildcard != nil
-	}
-	return nil, false
+	root := n.byName["."]
+	return root.wildcard, root.wildcard != nil
 }
 
 // lower appends name in lower case. DNS folds ASCII letters only (RFC 4343).

@@ -20,36 +20,42 @@ import (
 type record struct {
 	*model.Record
 
-	// Read-only after newRecord.
-	rules    *policy.Rules
-	tiers    [][]*target
-	families []policy.Family // of the questions that it answers
-	cname    bool            // a target is answered with a CNAME
-	// addressless is whether no type that it answers is one of addresses: then
-	// its targets need none either.
-	addressless bool
-	next        *target // the one that stands for the next plugins, or nil
-
-	// Read-only after New.
-	handler    *Failover
-	parents    []*record // that have this one as a target
-	height     int       // see rank
-	asksClient bool      // answers depend on who asks
-	aliased    bool      // a target is an alias, which may lead back to here
-
-	// served counts the answers by tier; 0 is those without one. past is what has
-	// changed. Read-only after the handler has started, like key: a reload hands
-	// them on.
-	served []*atomic.Uint64
-	past   *past
-	key    recordKey
+	// What every question reads comes first, and with a copy of what it needs of
+	// the model: of many records the one that is asked for is in no cache of the
+	// processor, and each place to look at takes as long as the rest of the work.
 
 	// answers holds what each family's questions are answered with: a query
 	// reads it with one atomic load.
 	answers [policy.Any + 1]atomic.Pointer[answer]
-	soa     soaCache
-	signed  sync.Once // the warning that a signed reply can not be filtered
-	looped  sync.Once // the error that an alias leads back to the record
+	// served counts the answers by tier; 0 is those without one. past is what has
+	// changed. Read-only after the handler has started, like key: a reload hands
+	// them on.
+	served []*atomic.Uint64
+
+	// Read-only after New.
+	asksClient bool      // answers depend on who asks
+	aliased    bool      // a target is an alias, which may lead back to here
+	cname      bool      // a target is answered with a CNAME
+	next       *target   // the one that stands for the next plugins, or nil
+	TTL        model.TTL // as in the model
+
+	// Read-only after New.
+	rules    *policy.Rules
+	tiers    [][]*target
+	families []policy.Family // of the questions that it answers
+	// addressless is whether no type that it answers is one of addresses: then
+	// its targets need none either.
+	addressless bool
+	handler     *Failover
+	parents     []*record // that have this one as a target
+	height      int       // see rank
+
+	past *past
+	key  recordKey
+
+	soa    soaCache
+	signed sync.Once // the warning that a signed reply can not be filtered
+	looped sync.Once // the error that an alias leads back to the record
 
 	mu      sync.Mutex  // one update at a time
 	holds   holds       // see failback
@@ -70,7 +76,7 @@ func (h *holds) set(f policy.Family, hold verdict.Hold) {
 
 func newRecord(m *model.Record) *record {
 	r := &record{
-		Record: m, rules: policy.NewRules(m), past: new(past),
+		Record: m, TTL: m.TTL, rules: policy.NewRules(m), past: new(past),
 		tiers: make([][]*target, len(m.Tiers)), decided: make([]bool, len(m.Tiers)), served: newServed(len(m.Tiers)),
 	}
 	r.addressless = !slices.ContainsFunc(m.Types, isAddress)
@@ -130,8 +136,11 @@ func (r *record) familyOf(qtype uint16) policy.Family {
 // 3.6.2), so a record that may have one answers all types but those that speak
 // of zones and signatures.
 func (r *record) answering(qtype uint16) (policy.Family, bool) {
+	if f := r.familyOf(qtype); f != policy.Any {
+		return f, r.answers[f].Load() != nil // there is one for each of the families
+	}
 	ok := slices.Contains(r.Types, qtype) || r.cname && !slices.Contains(ofZones, qtype)
-	return r.familyOf(qtype), ok
+	return policy.Any, ok
 }
 
 // has reports whether questions of type qtype are for the record even while it

@@ -51,18 +51,35 @@ func (q query) scoped(m *dns.Msg, bits int) *dns.Msg {
 	return withOption(m, isSubnet, &mine)
 }
 
+// extended is a message with room for its OPT and an option, to be allocated at once.
+type extended struct {
+	dns.Msg
+	opt     dns.OPT
+	extra   [1]dns.RR
+	options [1]dns.EDNS0
+}
+
 // withOption returns m with an EDNS option in the place of those it replaces. m
 // itself is not touched, and what else its OPT says is kept.
 func withOption(m *dns.Msg, replaces func(dns.EDNS0) bool, option dns.EDNS0) *dns.Msg {
-	opt := new(dns.OPT)
+	s := &extended{Msg: *m}
 	if theirs := m.IsEdns0(); theirs != nil {
-		*opt = *theirs
+		s.opt = *theirs
 	}
-	opt.Hdr.Name, opt.Hdr.Rrtype = ".", dns.TypeOPT
-	opt.Option = append(slices.DeleteFunc(slices.Clone(opt.Option), replaces), option)
-	s := *m
-	s.Extra = append(slices.DeleteFunc(slices.Clone(m.Extra), isOPT), opt)
-	return &s
+	s.opt.Hdr.Name, s.opt.Hdr.Rrtype = ".", dns.TypeOPT
+	s.opt.Option = append(without(s.options[:0], s.opt.Option, replaces), option)
+	s.Extra = append(without(s.extra[:0], m.Extra, isOPT), &s.opt)
+	return &s.Msg
+}
+
+// without appends those of all that are not unwanted.
+func without[T any](to, all []T, unwanted func(T) bool) []T {
+	for _, one := range all {
+		if !unwanted(one) {
+			to = append(to, one)
+		}
+	}
+	return to
 }
 
 // scopeOf returns SCOPE for bits of the client's address: policies count those

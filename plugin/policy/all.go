@@ -3,10 +3,6 @@ package policy
 // pickAll picks every target. With limit 8 it is Route 53's multivalue answer
 // routing (topic "Multivalue answer routing" of its developer guide).
 func (s *step) pickAll(q *query, sample *sample) {
-	if s.picks != nil {
-		sample.add(s.picks)
-		return
-	}
 	for i := range s.options {
 		if s.options[i].serves(q) {
 			s.add(i, q, sample)

@@ -76,7 +76,7 @@ func (d *Decision) choose(q *query, sample *sample) *step {
 
 // match is how the client matches the record's clients.
 func (d *Decision) match(q *query) match {
-	if d.rules.Policy != model.Clients || d.steps[0].everyone {
+	if d.steps[0].everyone || d.rules.Policy != model.Clients {
 		return match{query: q}
 	}
 	return d.rules.clients.match(q)
@@ -107,7 +107,7 @@ func (d *Decision) hasCandidates(m *match) bool {
 // trickle returns the step of the next eligible tier for the share of queries
 // that is to keep it warm, and for all others the i-th as it is.
 func (d *Decision) trickle(m *match, i int) int {
-	if d.rules.Trickle == 0 || !d.steps[i].enough || rand.IntN(100) >= d.rules.Trickle {
+	if !d.steps[i].trickles || rand.IntN(100) >= d.rules.Trickle {
 		return i
 	}
 	return d.standby(m, i)
@@ -126,8 +126,10 @@ func (d *Decision) standby(m *match, i int) int {
 
 // pick samples the addresses of the targets that the policy chooses.
 func (s *step) pick(m *match, sample *sample) {
-	sample.limit = s.rules.Limit
+	sample.limit = s.limit
 	switch {
+	case s.picks != nil:
+		sample.add(s.picks)
 	case s.rules.Policy == model.Clients:
 		s.pickMatching(m, sample)
 	case s.rules.Policy == model.Nearest:

@@ -128,7 +128,7 @@ func (d *Decision) add(s step) {
 	if n := len(d.steps); n > 0 && d.steps[n-1].everyone && d.rules.Trickle == 0 {
 		return
 	}
-	s.rules = d.rules
+	s.rules, s.limit, s.trickles = d.rules, d.rules.Limit, s.enough && d.rules.Trickle > 0
 	for i := range s.options {
 		s.apart = s.apart || s.options[i].apart()
 	}

@@ -5,20 +5,24 @@ import "github.com/coredns-failover/failover/plugin/model"
 // step is a line of the decision table that holds: what it answers, and whom it
 // takes. It is read-only.
 type step struct {
-	Kind   Kind
-	State  State
-	family Family
+	Kind  Kind
+	State State
 
-	enough    bool // the tier is eligible
-	last      bool // nothing is eligible
-	only      bool // it takes none but clients that policy clients treats differently
-	everyone  bool // it takes every client
-	apart     bool // there is an option that has nothing for some clients
-	scattered bool // there are options in different places (policy nearest)
+	enough   bool // the tier is eligible
+	trickles bool // the next eligible tier gets a share of its queries
+	last     bool // nothing is eligible
+	only     bool // it takes none but clients that policy clients treats differently
+	everyone bool // it takes every client
+	apart    bool // there is an option that has nothing for some clients
 
 	Tier  int
-	at    int // the tier that it is of, from 0
-	rules *Rules
+	limit int    // of the rules; most answers need nothing else of them
+	picks []Pick // of all options, if none is another record (policy all)
+
+	rules     *Rules
+	family    Family
+	scattered bool // there are options in different places (policy nearest)
+	at        int  // the tier that it is of, from 0
 
 	// options are the targets that may be answered; where Kind is not Answer,
 	// those that it is about.
@@ -26,7 +30,6 @@ type step struct {
 	// slots say for each target of the tier where it stands in options, or none;
 	// in a step for clients who are served in the other family, here or elsewhere.
 	slots []int
-	picks []Pick // of all options, if none is another record (policy all)
 }
 
 // What slots hold besides places in options.

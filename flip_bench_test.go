@@ -1,0 +1,100 @@
+package failover
+
+import (
+	"fmt"
+	"io"
+	stdlog "log"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/coredns-failover/failover/plugin/engine"
+	"github.com/coredns-failover/failover/plugin/verdict"
+
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/miekg/dns"
+)
+
+// flipping is the health of a check that changes.
+type flipping struct {
+	fixed
+	verdict atomic.Uint32
+}
+
+func (f *flipping) Verdict() verdict.Verdict { return verdict.Verdict(f.verdict.Load()) }
+
+// flip changes the verdict, and tells as the engine does.
+func (f *flipping) flip(o owner) {
+	t := engine.Transition{From: verdict.Healthy, To: verdict.Unhealthy}
+	if f.Verdict() == verdict.Unhealthy {
+		t.From, t.To = t.To, t.From
+	}
+	f.verdict.Store(uint32(t.To))
+	healthcheck.Transition([]owner{o}, t)
+}
+
+// flipper flips the primaries of a handler in turn.
+type flipper struct {
+	owners []owner
+	flips  int
+}
+
+// newFlipper has the handler serve, with primaries that are healthy.
+func newFlipper(b *testing.B, f *Failover) *flipper {
+	b.Helper()
+	h := healthcheck
+	healthcheck = newHealthchecks()
+	stdlog.SetOutput(io.Discard)
+	b.Cleanup(func() { healthcheck = h; stdlog.SetOutput(os.Stderr) })
+	f.config = new(dnsserver.Config)
+	c := &configuration{handlers: []*Failover{f}}
+	f.claims = newClaims(c, "")
+	w := new(flipper)
+	for _, r := range f.records {
+		a := r.tiers[0][0].list()[0]
+		health := new(flipping)
+		health.verdict.Store(uint32(verdict.Healthy))
+		a.checks[0] = health
+		w.owners = append(w.owners, owner{c, a, 0})
+	}
+	healthcheck.begin(c, nil)
+	return w
+}
+
+// run flips so many a second until done is closed, those that are due by then at
+// each tick.
+func (w *flipper) run(rate int, done <-chan struct{}) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for began := time.Now(); ; {
+		select {
+		case <-done:
+			return
+		case <-tick.C:
+		}
+		for due := int(time.Since(began).Seconds() * float64(rate)); w.flips < due; w.flips++ {
+			o := w.owners[w.flips%len(w.owners)]
+			o.address.checks[0].(*flipping).flip(o)
+		}
+	}
+}
+
+// BenchmarkServeDNSWhileFlipping compares an answer with and without 1,000 verdicts a
+// second that change in the background, those of the record among them.
+func BenchmarkServeDNSWhileFlipping(b *testing.B) {
+	for _, rate := range []int{0, 1000} {
+		b.Run(fmt.Sprint(rate), func(b *testing.B) {
+			f := handlerOf(b, manyRecords(100))
+			w, done, stopped := newFlipper(b, f), make(chan struct{}), make(chan struct{})
+			go func() {
+				defer close(stopped)
+				w.run(rate, done)
+			}()
+			benchmark(b, f, "n42.example.org.", dns.TypeA)
+			close(done)
+			<-stopped
+			b.ReportMetric(float64(w.flips)/b.Elapsed().Seconds(), "flips/s")
+		})
+	}
+}
