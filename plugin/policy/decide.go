@@ -122,10 +122,10 @@ func (r *Record) Eligible(f Family) []bool {
 	return eligible
 }
 
-// add makes the next step ready for whom it takes. Nobody gets to one behind a step
-// that takes every client, but for trickle.
+// add makes the next step ready for whom it takes. Where the first one takes every
+// client nobody gets to another, but for trickle.
 func (d *Decision) add(s step) {
-	if n := len(d.steps); n > 0 && d.steps[n-1].everyone && d.rules.Trickle == 0 {
+	if len(d.steps) > 0 && d.steps[0].everyone && d.rules.Trickle == 0 {
 		return
 	}
 	s.rules, s.limit, s.trickles = d.rules, d.rules.Limit, s.enough && d.rules.Trickle > 0

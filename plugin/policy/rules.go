@@ -12,31 +12,36 @@ import (
 // record and shared by all its decisions; they are safe for concurrent use.
 type Rules struct {
 	*model.Record
+	*tables // nil under policies that need none
+}
 
-	// Read-only after NewRules. Each is for one policy, and nil under all others.
+// tables are what policies need to know of a record's targets, each for its own.
+type tables struct {
+	// Read-only after NewRules.
 	clients *clients
 	places  [][]place  // nearest: of the targets, by tier
 	words   [][]uint64 // sticky: hashes of the targets' words, by tier
 
 	// current is which target was last found fastest, by tier and family, from
-	// 1; 0 is none. It is all that ever changes, and nil under other policies.
+	// 1; 0 is none. It is all that ever changes.
 	current [][families]atomic.Int32
 }
 
 // NewRules makes r ready for decisions.
-func NewRules(r *model.Record) *Rules {
-	rules := &Rules{Record: r}
+func NewRules(r *model.Record) *Rules { return &Rules{r, newTables(r)} }
+
+func newTables(r *model.Record) *tables {
 	switch r.Policy {
 	case model.Clients:
-		rules.clients = newClients(r.Tiers)
+		return &tables{clients: newClients(r.Tiers)}
 	case model.Nearest:
-		rules.places = ofTargets(r.Tiers, func(t *model.Target) place { return newPlace(t.Location) })
+		return &tables{places: ofTargets(r.Tiers, func(t *model.Target) place { return newPlace(t.Location) })}
 	case model.Sticky:
-		rules.words = ofTargets(r.Tiers, func(t *model.Target) uint64 { return xxhash.Sum64String(t.Text) })
+		return &tables{words: ofTargets(r.Tiers, func(t *model.Target) uint64 { return xxhash.Sum64String(t.Text) })}
 	case model.Fastest:
-		rules.current = make([][families]atomic.Int32, len(r.Tiers))
+		return &tables{current: make([][families]atomic.Int32, len(r.Tiers))}
 	}
-	return rules
+	return nil
 }
 
 // ofTargets returns what of returns for each target, by tier.
@@ -52,12 +57,14 @@ func ofTargets[T any](tiers []model.Tier, of func(*model.Target) T) [][]T {
 
 // copy returns rules that remember what these do, and from now on nothing more.
 func (r *Rules) copy() *Rules {
-	copied := *r
-	copied.current = make([][families]atomic.Int32, len(r.current))
+	if r.Policy != model.Fastest {
+		return r
+	}
+	current := make([][families]atomic.Int32, len(r.current))
 	for i := range r.current {
 		for f := range r.current[i] {
-			copied.current[i][f].Store(r.current[i][f].Load())
+			current[i][f].Store(r.current[i][f].Load())
 		}
 	}
-	return &copied
+	return &Rules{r.Record, &tables{current: current}}
 }
