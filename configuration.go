@@ -80,6 +80,9 @@ func (c *configuration) start() error {
 	healthcheck.engine.Start()
 	for _, f := range c.handlers {
 		f.start()
+		if before != nil { // the first serves already, and so has decided
+			healthcheck.update(f.records...)
+		}
 	}
 	return nil
 }
@@ -182,7 +185,6 @@ func (f *Failover) start() {
 		}
 	}
 	f.learned.start()
-	healthcheck.update(f.records...)
 }
 
 // index returns what finds the configuration's records, which has begun; of a nil
