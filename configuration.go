@@ -80,9 +80,6 @@ func (c *configuration) start() error {
 	healthcheck.engine.Start()
 	for _, f := range c.handlers {
 		f.start()
-		if before != nil { // the first serves already, and so has decided
-			healthcheck.update(f.records...)
-		}
 	}
 	return nil
 }

@@ -67,6 +67,10 @@ func (h *healthchecks) begin(c, before *configuration) {
 	h.steering.Unlock()
 	if before == nil {
 		h.serve(c)
+		return
+	}
+	for _, f := range c.handlers {
+		h.update(f.records...)
 	}
 }
 
