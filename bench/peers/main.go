@@ -33,7 +33,9 @@ type scenario struct {
 }
 
 // scenarios are in the order in which they run.
-var scenarios = []scenario{}
+var scenarios = []scenario{
+	{name: "start", run: start},
+}
 
 func main() {
 	var s settings
