@@ -117,6 +117,9 @@ func (c *configuration) claim(before *configuration) (err error) {
 	}
 	records, learned := before.records(), before.learned()
 	for _, f := range c.handlers {
+		if before != nil { // else nothing can become known before it serves
+			f.decideUnknown()
+		}
 		server := f.server()
 		for _, r := range f.records {
 			r.key = recordKey{server, f.zones.Matches(r.Name), f.config.ViewName, r.Name}

@@ -40,7 +40,7 @@ func parse(c *caddy.Controller) (*Failover, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(block), nil
+	return newHandler(block), nil
 }
 
 // tokensOf returns what c has not given out yet. A long Corefile has millions of
