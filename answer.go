@@ -21,15 +21,15 @@ type answer struct {
 	// unresolved is whether a target that may be answered is an alias of which
 	// nothing is known yet, so that a question must wait for that.
 	unresolved bool
+	// guessed is whether that holds for any target, so that what is decided now
+	// says nothing.
+	guessed bool
 
 	// actual is the decision by health as it is: Decision itself, unless the record
 	// observes.
 	actual *policy.Decision
 	since  time.Time // when what is told of actual began
 	start  int       // the tier at which the search starts, as failback has it
-	// guessed is whether that holds for any target, so that what is decided now
-	// says nothing.
-	guessed bool
 	// hopeful is the decision if next has an eligible address. Where its choice
 	// depends on that, the next plugins must be asked. Nil without next.
 	hopeful *policy.Decision

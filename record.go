@@ -33,22 +33,22 @@ type record struct {
 	served []*atomic.Uint64
 
 	// Read-only after New.
-	asksClient bool      // answers depend on who asks
-	aliased    bool      // a target is an alias, which may lead back to here
-	cname      bool      // a target is answered with a CNAME
-	next       *target   // the one that stands for the next plugins, or nil
-	TTL        model.TTL // as in the model
+	asksClient bool // answers depend on who asks
+	aliased    bool // a target is an alias, which may lead back to here
+	cname      bool // a target is answered with a CNAME
+	// addressless is whether no type that it answers is one of addresses: then
+	// its targets need none either.
+	addressless bool
+	next        *target   // the one that stands for the next plugins, or nil
+	TTL         model.TTL // as in the model
 
 	// Read-only after New.
 	rules    *policy.Rules
 	tiers    [][]*target
 	families []policy.Family // of the questions that it answers
-	// addressless is whether no type that it answers is one of addresses: then
-	// its targets need none either.
-	addressless bool
-	handler     *Failover
-	parents     []*record // that have this one as a target
-	height      int       // see rank
+	handler  *Failover
+	parents  []*record // that have this one as a target
+	height   int       // see rank
 
 	past *past
 	key  recordKey

@@ -128,7 +128,7 @@ func (d *Decision) add(s step) {
 	if len(d.steps) > 0 && d.steps[0].everyone && d.rules.Trickle == 0 {
 		return
 	}
-	s.rules, s.limit, s.trickles = d.rules, d.rules.Limit, s.enough && d.rules.Trickle > 0
+	s.rules, s.limit, s.trickles = d.rules, int32(d.rules.Limit), s.enough && d.rules.Trickle > 0
 	for i := range s.options {
 		s.apart = s.apart || s.options[i].apart()
 	}
