@@ -139,6 +139,9 @@ func (cl *claims) prober(a *address, n int) (engine.Prober, error) {
 	if a.host != "" {
 		kit = probe.NewKit() // one for all names would keep every name ever asked for
 	}
+	if m.Watch {
+		return kit.Watched(healthcheck.lines, m, a.Addr)
+	}
 	return kit.Prober(m, a.Addr)
 }
 

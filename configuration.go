@@ -81,6 +81,7 @@ func (c *configuration) start() error {
 	for _, f := range c.handlers {
 		f.start()
 	}
+	c.warnOfDescriptors()
 	return nil
 }
 

@@ -12,18 +12,16 @@ import (
 	"github.com/coredns-failover/failover/plugin/model"
 	"github.com/coredns-failover/failover/plugin/state"
 	"github.com/coredns-failover/failover/plugin/verdict"
+	"github.com/coredns-failover/failover/plugin/watch"
 )
 
 // healthcheck is what this process knows of health. It outlives every
 // configuration: what two of them have in common goes on untouched.
 var healthcheck = newHealthchecks()
 
-// probesAtOnce bounds the probes in flight, and with them goroutines and
-// descriptors.
-const probesAtOnce = 4096
-
 type healthchecks struct {
 	engine *engine.Engine[identity, owner]
+	lines  *watch.Poller // the connections of checks with watch
 
 	// lifecycle is held while a configuration begins or ends: what one hook
 	// takes for gone, another must not start meanwhile.
@@ -49,7 +47,8 @@ type healthchecks struct {
 
 func newHealthchecks() *healthchecks {
 	h := new(healthchecks)
-	h.engine = engine.New[identity](probesAtOnce, engine.Reporter[owner](h))
+	h.engine = engine.New[identity](probesAtOnce(), engine.Reporter[owner](h))
+	h.lines = watch.New(linesAtOnce())
 	return h
 }
 

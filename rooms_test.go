@@ -28,6 +28,7 @@ var rooms = map[string]room{
 	".": {
 		rooms: []string{
 			"admin", "corefile", "engine", "model", "notify", "policy", "probe", "resolve", "state", "status", "verdict",
+			"watch",
 		},
 		others: []string{
 			"github.com/coredns/caddy", "github.com/coredns/coredns",
@@ -48,9 +49,12 @@ var rooms = map[string]room{
 		mustNot: []string{"context", "net", "os"},
 	},
 	"plugin/probe": {
-		rooms:  []string{"model"},
-		others: []string{"github.com/miekg/dns", "golang.org/x/net", "google.golang.org/grpc"},
+		rooms: []string{"model", "watch"},
+		others: []string{
+			"github.com/miekg/dns", "golang.org/x/net", "google.golang.org/grpc", "google.golang.org/protobuf/proto",
+		},
 	},
+	"plugin/watch":   {others: []string{"golang.org/x/sys/unix"}, mustNot: []string{"net", "net/http"}},
 	"plugin/resolve": {others: []string{"github.com/miekg/dns"}, mustNot: []string{"net/http", "os"}},
 	"plugin/engine":  {rooms: []string{"verdict"}, mustNot: []string{"net", "net/http", "net/netip", "os"}},
 	"plugin/status":  {mustNot: []string{"context", "net", "net/http", "os", "sync"}},

@@ -36,10 +36,6 @@ func TestBadCorefile(t *testing.T) {
 			"primary 192.0.2.1\ncheck http {\ninterval 1s\ntimeout 2s\n}\n",
 			`Corefile:7: record "www.example.org": timeout: 2s is above the interval, 1s`,
 		},
-		"not yet": {
-			"primary 192.0.2.1\ncheck tcp 80 {\nwatch\n}\n",
-			`Corefile:6: record "www.example.org": "watch" is not supported yet`,
-		},
 		"heartbeat without admin": {
 			"primary 192.0.2.1\ncheck heartbeat web-1\n",
 			`Corefile:5: record "www.example.org": check heartbeat "web-1": nobody could send it; add "admin 127.0.0.1:9191"`,

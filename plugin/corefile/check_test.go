@@ -8,7 +8,6 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/coredns-failover/failover/plugin/corefile"
 	"github.com/coredns-failover/failover/plugin/model"
 )
 
@@ -192,7 +191,7 @@ func checkLines(text string) string {
 // parseRecord reads the one record of a block, whose lines are given.
 func parseRecord(t *testing.T, lines string) model.Record {
 	t.Helper()
-	blocks, err := parse(corefile.ParseAll, "example.org {\nfailover www.example.org {\n"+lines+"\n}\n}")
+	blocks, err := parse("example.org {\nfailover www.example.org {\n" + lines + "\n}\n}")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,6 @@
 package corefile
 
 import (
-	"cmp"
 	"iter"
 	"slices"
 
@@ -26,18 +25,8 @@ import (
 // File and Line set and environment variables already replaced, as caddy does.
 // Zones are those of the server block, lower case and fully qualified.
 func Parse(tokens iter.Seq[caddyfile.Token], zones []string) (model.Block, error) {
-	var gate error
-	block, err := parse(notYet(readDirectives(tokens), &gate), zones)
-	if err != nil || gate != nil {
-		return model.Block{}, cmp.Or(err, gate)
-	}
-	return block, nil
-}
-
-// parse is everything but the gate of notyet.go.
-func parse(directives iter.Seq2[line, error], zones []string) (model.Block, error) {
 	s := newServerBlock(zones)
-	for d, err := range directives {
+	for d, err := range readDirectives(tokens) {
 		if err == nil {
 			err = s.add(d)
 		}

@@ -1,7 +1,6 @@
 package corefile_test
 
 import (
-	"iter"
 	"net"
 	"os"
 	"path/filepath"
@@ -16,12 +15,9 @@ import (
 	"github.com/coredns-failover/failover/plugin/model"
 )
 
-// parser is corefile.Parse, or what stands in for it.
-type parser func(iter.Seq[caddyfile.Token], []string) (model.Block, error)
-
 // parse reads a whole Corefile the way the server does: caddy makes server
 // blocks of it, and each with failover directives is parsed.
-func parse(with parser, text string) ([]model.Block, error) {
+func parse(text string) ([]model.Block, error) {
 	servers, err := caddyfile.Parse("Corefile", strings.NewReader(text), nil)
 	if err != nil {
 		return nil, err
@@ -37,7 +33,7 @@ func parse(with parser, text string) ([]model.Block, error) {
 				tokens[i].File = "Corefile"
 			}
 		}
-		block, err := with(slices.Values(tokens), zones(s.Keys))
+		block, err := corefile.Parse(slices.Values(tokens), zones(s.Keys))
 		if err != nil {
 			return nil, err
 		}
@@ -86,27 +82,12 @@ func wanted(text string) string {
 func TestInvalid(t *testing.T) {
 	for name, text := range corefiles(t, "invalid") {
 		t.Run(name, func(t *testing.T) {
-			blocks, err := parse(corefile.Parse, text)
+			blocks, err := parse(text)
 			if err == nil {
 				t.Fatalf("no error, but %+v", blocks)
 			}
 			if err.Error() != wanted(text) {
 				t.Errorf("got error\n%s\nwant\n%s", err, wanted(text))
-			}
-		})
-	}
-}
-
-// TestUnsupported: what is right but not done yet is told from what is wrong.
-func TestUnsupported(t *testing.T) {
-	for name, text := range corefiles(t, "unsupported") {
-		t.Run(name, func(t *testing.T) {
-			if _, err := parse(corefile.ParseAll, text); err != nil {
-				t.Errorf("this should be right: %v", err)
-			}
-			_, err := parse(corefile.Parse, text)
-			if err == nil || err.Error() != wanted(text) {
-				t.Errorf("got error\n%v\nwant\n%s", err, wanted(text))
 			}
 		})
 	}

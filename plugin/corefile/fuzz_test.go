@@ -24,7 +24,7 @@ var readsFiles = regexp.MustCompile(`import\s+"?[^\s]*[/.*?\[{%]`)
 // FuzzParse: any text gives a model that keeps its promises, or an error in the
 // one form, and never a panic.
 func FuzzParse(f *testing.F) {
-	for _, dir := range []string{"valid", "invalid", "unsupported"} {
+	for _, dir := range []string{"valid", "invalid"} {
 		for _, text := range corefiles(f, dir) {
 			f.Add(text)
 		}
@@ -33,13 +33,11 @@ func FuzzParse(f *testing.F) {
 		if readsFiles.MatchString(text) {
 			t.Skip()
 		}
-		blocks, err := parse(corefile.ParseAll, text)
+		blocks, err := parse(text)
 		checkError(t, err)
 		for _, b := range blocks {
 			checkBlock(t, b)
 		}
-		_, err = parse(corefile.Parse, text)
-		checkError(t, err)
 		_, err = corefile.Parse(slices.Values(tokens(text)), []string{"."}) // without what caddy refuses
 		checkError(t, err)
 	})

@@ -2,14 +2,12 @@ package corefile_test
 
 import (
 	"testing"
-
-	"github.com/coredns-failover/failover/plugin/corefile"
 )
 
 // TestZonesEndWildcards: a zone of the server block is a name of its own, which no
 // wildcard above it covers. What is in it does not lead back.
 func TestZonesEndWildcards(t *testing.T) {
-	blocks, err := parse(corefile.Parse, `example.org sub.example.org {
+	blocks, err := parse(`example.org sub.example.org {
 		failover *.example.org {
 			primary host.sub.example.org
 			check http

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coredns-failover/failover/plugin/corefile"
 	"github.com/coredns-failover/failover/plugin/model"
 )
 
@@ -87,7 +86,7 @@ func TestAdminAddress(t *testing.T) {
 		"[2001:db8::1]:9191": true,
 	}
 	for addr, needs := range tests {
-		_, err := parse(corefile.Parse, "example.org {\nfailover {\nadmin "+addr+"\n}\n}")
+		_, err := parse("example.org {\nfailover {\nadmin " + addr + "\n}\n}")
 		if (err != nil) != needs {
 			t.Errorf("%s: got error %v", addr, err)
 		}
@@ -158,7 +157,7 @@ func TestSecretsStayOut(t *testing.T) {
 		"https://user:s3cret%@hooks.example.net/", "https://user:a/s3cret@hooks.example.net/", "user:s3cret@hooks.example.net",
 		"//user:s3cret@hooks.example.net", "https://user:s3cret@/", "https://user:s3cret@hooks.example.net:x/",
 	} {
-		_, err := parse(corefile.Parse, "example.org {\nfailover {\nnotify "+url+"\n}\n}")
+		_, err := parse("example.org {\nfailover {\nnotify " + url + "\n}\n}")
 		if err == nil || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: got error %v", url, err)
 		}
@@ -168,7 +167,7 @@ func TestSecretsStayOut(t *testing.T) {
 // parseProcess reads the settings of the process, whose lines are given.
 func parseProcess(t *testing.T, lines string) *model.Process {
 	t.Helper()
-	blocks, err := parse(corefile.Parse, "example.org {\nfailover {\n"+lines+"\n}\n}")
+	blocks, err := parse("example.org {\nfailover {\n" + lines + "\n}\n}")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,10 +188,10 @@ var regionTests = []struct {
 func TestRegion(t *testing.T) {
 	for _, tt := range regionTests {
 		t.Run(tt.name, func(t *testing.T) {
-			blocks, err := parse(corefile.Parse, "example.org {\nfailover www.example.org {\n"+
-				"primary 192.0.2.1 {\nclients "+tt.first+"\n}\n"+
-				"secondary 192.0.2.2 {\nclients "+tt.second+"\n}\n"+
-				"check http\npolicy "+tt.policy+"\n}\n}")
+			blocks, err := parse("example.org {\nfailover www.example.org {\n" +
+				"primary 192.0.2.1 {\nclients " + tt.first + "\n}\n" +
+				"secondary 192.0.2.2 {\nclients " + tt.second + "\n}\n" +
+				"check http\npolicy " + tt.policy + "\n}\n}")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -216,7 +215,7 @@ var heartbeatTests = []struct{ name, lines, want string }{
 func TestHeartbeat(t *testing.T) {
 	for _, tt := range heartbeatTests {
 		t.Run(tt.name, func(t *testing.T) {
-			blocks, err := parse(corefile.Parse, "example.org {\nfailover www.example.org {\n"+tt.lines+"\n}\n}")
+			blocks, err := parse("example.org {\nfailover www.example.org {\n" + tt.lines + "\n}\n}")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -105,7 +105,7 @@ func TestValid(t *testing.T) {
 	texts := corefiles(t, "valid")
 	for name, want := range validTests {
 		t.Run(name, func(t *testing.T) {
-			got, err := parse(corefile.Parse, texts[name])
+			got, err := parse(texts[name])
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -122,7 +122,7 @@ func TestValid(t *testing.T) {
 // TestCRLF: a Corefile written on Windows means the same.
 func TestCRLF(t *testing.T) {
 	text := strings.ReplaceAll(corefiles(t, "valid")["quickstart"], "\n", "\r\n")
-	got, err := parse(corefile.Parse, text)
+	got, err := parse(text)
 	if err != nil || !reflect.DeepEqual(got, validTests["quickstart"]) {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -136,7 +136,7 @@ func TestImportFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := shortTTL(plain("www.example.org.", model.Tier{addr("192.0.2.1", quickCheck("www.example.org"))}))
-	got, err := parse(corefile.Parse, corefileText)
+	got, err := parse(corefileText)
 	if err != nil || !reflect.DeepEqual(got[0].Records[0], want) {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -144,7 +144,7 @@ func TestImportFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte("check http\nttl soon"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = parse(corefile.Parse, corefileText)
+	_, err = parse(corefileText)
 	wantErr := path + `:2: record "www.example.org": ttl: "soon" is no duration; write it like "30s", "500ms" or "1m30s"`
 	if message(err) != wantErr {
 		t.Errorf("got  %v\nwant %s", err, wantErr)

@@ -44,5 +44,6 @@ func (c *Check[O]) goOn() bool {
 	if c.cancel != nil {
 		c.cancel()
 	}
+	c.unwatch()
 	return false
 }

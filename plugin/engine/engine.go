@@ -51,10 +51,10 @@ type Engine[K, O comparable] struct {
 
 // hub is what all checks of an engine have in common.
 type hub[O comparable] struct {
-	reporter Reporter[O] // read-only after New
-	began    time.Time   // read-only after New
-	answers  budget       // of probes of checks whose target answered the last time
-	hangs    budget       // of those that waited for it in vain
+	reporter Reporter[O]    // read-only after New
+	began    time.Time      // read-only after New
+	answers  budget         // of probes of checks whose target answered the last time
+	hangs    budget         // of those that waited for it in vain
 	running  sync.WaitGroup // probes in flight
 	guard    guard[O]
 }

@@ -15,7 +15,7 @@ type result struct {
 	started time.Time
 	took    time.Duration
 	delay   time.Duration // of its start
-	period  uint32 // of the guard, in which the probe started
+	period  uint32        // of the guard, in which the probe started
 }
 
 // run runs one probe.
@@ -46,6 +46,7 @@ func (c *Check[O]) start(after time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.claims) > 0 {
+		c.watch()
 		c.timer = time.AfterFunc(forever, c.fire)
 		c.wake(c.hub.since(time.Now()) + after)
 	}
@@ -112,6 +113,7 @@ func (c *Check[O]) finish(r result) (report func(), ok bool) {
 	if c.counts(r) {
 		c.count(r)
 	}
+	c.calm()
 	return c.reports(before, r.err), true
 }
 
@@ -124,12 +126,21 @@ func (c *Check[O]) again(r result) {
 		return
 	}
 	now := c.hub.since(time.Now())
-	due := c.settings.Schedule.next(c.hub.since(r.started), c.pace(r.outcome))
+	due := c.next(r)
 	if due < now || c.hurried {
 		due = now
 	}
 	c.hurried = false
 	c.wake(due)
+}
+
+// next returns when the probe after one is due that found something out.
+func (c *Check[O]) next(r result) time.Duration {
+	started := c.hub.since(r.started)
+	if c.roused && c.need == 0 {
+		return started + step
+	}
+	return c.settings.Schedule.next(started, c.pace(r.outcome))
 }
 
 // forever is longer than any process runs.

@@ -18,7 +18,15 @@ type Transition struct {
 // reports returns what there is to report about the way from before to the
 // status of now.
 func (c *Check[O]) reports(before Status, reason error) func() {
-	after, owners := c.status, c.owners(before)
+	after := c.status
+	if before.Verdict == after.Verdict && before.Broken == after.Broken {
+		return func() {}
+	}
+	return c.tells(before, after, reason)
+}
+
+func (c *Check[O]) tells(before, after Status, reason error) func() {
+	owners := c.owners()
 	return func() {
 		if after.Broken && !before.Broken {
 			c.hub.reporter.Broken(owners, after.Err)
@@ -34,11 +42,8 @@ func (c *Check[O]) reports(before Status, reason error) func() {
 	}
 }
 
-// owners are copied only where there is something to tell them.
-func (c *Check[O]) owners(before Status) []O {
-	if before.Verdict == c.status.Verdict && before.Broken == c.status.Broken {
-		return nil
-	}
+// owners returns those of all claims, oldest first.
+func (c *Check[O]) owners() []O {
 	owners := make([]O, len(c.claims))
 	for i, cl := range c.claims {
 		owners[i] = cl.owner

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http/httptrace"
+	"net/netip"
 	"time"
 )
 
@@ -21,10 +22,12 @@ var resolver = &net.Resolver{PreferGo: true}
 // notes how long that took, from the end of the lookup of host.
 func (e *execution) dial(ctx context.Context, address string) (*conn, error) {
 	start := time.Now()
-	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		DNSDone: func(httptrace.DNSDoneInfo) { start = time.Now() },
-	})
-	opened, err := e.open(traced, "tcp", address)
+	if _, err := netip.ParseAddrPort(address); err != nil {
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+			DNSDone: func(httptrace.DNSDoneInfo) { start = time.Now() },
+		})
+	}
+	opened, err := e.open(ctx, "tcp", address)
 	if err == nil && e.connect == 0 {
 		e.connect = time.Since(start)
 	}

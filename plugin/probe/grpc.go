@@ -25,25 +25,33 @@ import (
 // The connection is closed in order, as by probeTCP, after a GOAWAY. Whatever
 // the library runs for it has been told to end when the probe returns.
 func probeGRPC(ctx context.Context, e *execution) error {
-	var config *tls.Config
-	if e.check.TLS.Enabled {
-		var err error
-		if config, err = e.tlsConfig(e.serverName(), true, "h2"); err != nil {
-			return err
-		}
-	}
-	opened, err := e.dial(ctx, e.endpoint())
+	opened, secured, err := e.dialGRPC(ctx)
 	if err != nil {
 		return err
 	}
 	defer opened.Close()
-	var stream net.Conn = opened
-	if config != nil {
-		if stream, err = e.secure(ctx, opened, config); err != nil {
-			return err
+	return e.callHealth(ctx, newWire(secured, opened))
+}
+
+// dialGRPC connects, and secures the connection where the check says so.
+func (e *execution) dialGRPC(ctx context.Context) (opened *conn, secured net.Conn, err error) {
+	var config *tls.Config
+	if e.check.TLS.Enabled {
+		if config, err = e.tlsConfig(e.serverName(), true, "h2"); err != nil {
+			return nil, nil, err
 		}
 	}
-	return e.callHealth(ctx, newWire(stream, opened))
+	if opened, err = e.dial(ctx, e.endpoint()); err != nil {
+		return nil, nil, err
+	}
+	if config == nil {
+		return opened, opened, nil
+	}
+	if secured, err = e.secure(ctx, opened, config); err != nil {
+		_ = opened.Close()
+		return nil, nil, err
+	}
+	return opened, secured, nil
 }
 
 func (e *execution) callHealth(ctx context.Context, server *wire) error {

@@ -51,7 +51,7 @@ func (e *execution) exchange(ctx context.Context, h hop) (redirect, error) {
 	if err != nil {
 		return redirect{}, err
 	}
-	defer opened.Close()
+	defer e.end(opened)
 	// Close with a reset, without TIME_WAIT: the checks of ten thousand virtual
 	// hosts of one endpoint would else hold all local ports (28,000 on Linux)
 	// within a minute. Servers are used to it once they have answered.
@@ -63,21 +63,30 @@ func (e *execution) exchange(ctx context.Context, h hop) (redirect, error) {
 			return redirect{}, err
 		}
 	}
-	return e.converse(ctx, h, stream)
+	to, kept, err := e.converse(ctx, h, stream)
+	if kept && err == nil {
+		e.spare(opened)
+	}
+	return to, err
 }
 
-func (p *plan) converse(ctx context.Context, h hop, stream net.Conn) (redirect, error) {
+// converse makes a request on stream. It reports whether the server keeps the
+// connection open.
+func (p *plan) converse(ctx context.Context, h hop, stream net.Conn) (to redirect, kept bool, err error) {
+	s := newScratch(stream)
+	defer s.release()
+	s.request = p.request(s.request[:0], h)
 	// A server may answer before it has read everything, and hang up: if there
 	// is no answer either, reading it says why.
-	_, _ = stream.Write(p.request(h))
-	answer, err := p.readAnswer(ctx, stream, h.method)
+	_, _ = stream.Write(s.request)
+	answer, err := p.readAnswer(ctx, s, h.method)
 	if err != nil {
-		return redirect{}, err
+		return redirect{}, false, err
 	}
 	if to := redirectOf(answer); p.check.Request.FollowRedirects && to.location != "" {
-		return to, nil
+		return to, !answer.Close, nil
 	}
-	return redirect{}, p.judge(ctx, answer)
+	return redirect{}, !answer.Close, p.judge(ctx, answer)
 }
 
 func (p *plan) judge(ctx context.Context, answer *http.Response) error {

@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"strings"
+	"sync"
 )
 
 // maxHeaders bounds the bytes in front of a body, interim (1xx) responses
@@ -19,15 +20,44 @@ const maxHeaders = 64 << 10
 // errHeaders is why an answer with more of them is given up.
 var errHeaders = errors.New("headers larger than 64 KiB")
 
-// request is what goes on the wire for h. It asks for no encoding: bodies are
-// searched as they come.
-func (p *plan) request(h hop) []byte {
+// scratch is what an exchange needs while it lasts, and the next can use again.
+type scratch struct {
+	request []byte
+	limited limitedReader
+	answer  *bufio.Reader // of limited
+}
+
+var scratches = sync.Pool{New: func() any { return &scratch{answer: bufio.NewReader(nil)} }}
+
+// newScratch returns one for the answer on stream.
+func newScratch(stream io.Reader) *scratch {
+	s := scratches.Get().(*scratch)
+	s.limited = limitedReader{stream: stream, left: maxHeaders, excess: errHeaders}
+	s.answer.Reset(&s.limited)
+	return s
+}
+
+// release gives it to the next exchange. Nothing may be read from the answer then.
+func (s *scratch) release() {
+	s.limited = limitedReader{}
+	scratches.Put(s)
+}
+
+// request appends to b what goes on the wire for h. It asks for no encoding:
+// bodies are searched as they come.
+func (p *plan) request(b []byte, h hop) []byte {
 	own := ""
 	if h.own {
 		own = p.check.Request.Header
 	}
-	b := make([]byte, 0, 256)
-	b = fmt.Appendf(b, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", h.method, h.path, h.authority())
+	for _, part := range [...]string{
+		h.method, " ", h.path, " HTTP/1.1\r\nHost: ", h.authority(), "\r\n",
+	} {
+		b = append(b, part...)
+	}
+	if !h.keep {
+		b = append(b, "Connection: close\r\n"...)
+	}
 	if saysLength[h.method] {
 		b = append(b, "Content-Length: 0\r\n"...)
 	}
@@ -52,22 +82,20 @@ func hasHeader(lines, name string) bool {
 	return false
 }
 
-// readAnswer returns the response on stream, its body unread. Interim responses
+// readAnswer returns the response to method, its body unread. Interim responses
 // are skipped; 101 is none, for nothing follows it (RFC 9110, 15.2.2).
-func (p *plan) readAnswer(ctx context.Context, stream io.Reader, method string) (*http.Response, error) {
-	limited := &limitedReader{stream: stream, left: maxHeaders, excess: errHeaders}
-	buffered := bufio.NewReader(limited)
-	if err := p.expectHTTP(ctx, buffered); err != nil {
+func (p *plan) readAnswer(ctx context.Context, s *scratch, method string) (*http.Response, error) {
+	if err := p.expectHTTP(ctx, s.answer); err != nil {
 		return nil, err
 	}
 	for {
-		answer, err := http.ReadResponse(buffered, &http.Request{Method: method})
+		answer, err := http.ReadResponse(s.answer, &http.Request{Method: method})
 		if err != nil {
 			// A line that breaks off is malformed too, but that is not why.
-			return nil, p.failure(ctx, reading, cmp.Or(limited.err, err))
+			return nil, p.failure(ctx, reading, cmp.Or(s.limited.err, err))
 		}
 		if answer.StatusCode >= 200 || answer.StatusCode == http.StatusSwitchingProtocols {
-			limited.left = math.MaxInt // who reads the body has a limit for it
+			s.limited.left = math.MaxInt // who reads the body has a limit for it
 			return answer, nil
 		}
 	}

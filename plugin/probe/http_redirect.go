@@ -20,6 +20,7 @@ type hop struct {
 	method  string
 	path    string // with its query
 	own     bool   // of the check's origin: its headers and certificate go along
+	keep    bool   // the connection is to be left open
 	to      string // the URL that a redirect gave, empty for the first
 }
 
@@ -31,6 +32,7 @@ func (e *execution) firstHop() hop {
 		method:  e.check.Request.Method,
 		path:    e.check.Request.Path,
 		own:     true,
+		keep:    e.keep,
 	}
 	first.host = cmp.Or(bracketed(e.check.Host), first.address)
 	first.name = cmp.Or(e.check.TLS.ServerName, first.origin().Hostname())
@@ -109,7 +111,7 @@ func (h hop) follow(first hop, to redirect) (hop, error) {
 		return hop{}, h.blame(fmt.Errorf("redirect to %s, which is no http or https URL", quote(to.location)))
 	}
 	next := first.towards(target)
-	next.to = target.Redacted()
+	next.to, next.keep = target.Redacted(), false
 	// A space is common in what servers send, and would end the path.
 	next.path = strings.ReplaceAll(target.RequestURI(), " ", "%20")
 	next.method = h.method

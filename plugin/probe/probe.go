@@ -4,9 +4,11 @@
 // his words.
 //
 // A probe reuses nothing of the one before and leaves nothing behind: no
-// connection, no TLS session, no goroutine. One deadline, that of the context,
-// holds for everything, and a context that is cancelled ends the probe at once.
-// Whatever a server sends, a bounded part of it is read.
+// connection, no TLS session, no goroutine; but for a check with watch, which keeps
+// one connection open in order to notice when its peer ends it (Watched). One
+// deadline, that of the context, holds for everything, and a context that is
+// cancelled ends the probe at once. Whatever a server sends, a bounded part of it
+// is read.
 package probe
 
 import (
@@ -54,13 +56,13 @@ type Prober struct {
 // Two errors say nothing about the target: a *Broken, and one that wraps
 // context.Canceled, after ctx has been cancelled.
 func (p Prober) Probe(ctx context.Context) (connect time.Duration, err error) {
-	e := execution{plan: p.plan, addr: p.addr}
-	err = types[p.plan.check.Type](ctx, &e)
-	if p.plan.check.Invert {
-		err = inverted(err)
-	}
-	return e.connect, err
+
+	e := p.execution()
+	err = e.run(ctx)
+	return e.connect, e.judged(err)
 }
+
+func (p Prober) execution() execution { return execution{plan: p.plan, addr: p.addr} }
 
 // errInverted is why a check with invert is unhealthy.
 var errInverted = errors.New("the check succeeded, and invert makes that a failure")
@@ -89,6 +91,22 @@ type execution struct {
 	*plan
 	addr    netip.Addr
 	connect time.Duration // 0 until the endpoint has answered
+	keep    bool          // the first connection is to be left open, if it can be
+	kept    *conn         // that is left open
+}
+
+// run executes the check.
+func (e *execution) run(ctx context.Context) error {
+	grow()
+	return types[e.check.Type](ctx, e)
+}
+
+// judged returns what the check makes of what a probe found.
+func (e *execution) judged(err error) error {
+	if e.check.Invert {
+		return inverted(err)
+	}
+	return err
 }
 
 // host is whom the probe goes to: an IP address or a host name.

@@ -20,13 +20,17 @@ func probeTCP(ctx context.Context, e *execution) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer e.end(conn)
 	if send := e.check.Request.Send; send != "" {
 		if _, err := io.WriteString(conn, send); err != nil {
 			return e.failure(ctx, sending, err)
 		}
 	}
-	return e.readBanner(ctx, conn, e.check.Expect.Banner)
+	if err := e.readBanner(ctx, conn, e.check.Expect.Banner); err != nil {
+		return err
+	}
+	e.spare(conn)
+	return nil
 }
 
 // readBanner reads as long as what comes can still become want, and no byte

@@ -15,7 +15,8 @@ import (
 // server of any must accept that.
 //
 // The connection is closed in order, as by probeTCP: a server that is reset
-// before it has read the end of the handshake would log an error.
+// before it has read the end of the handshake would log an error. One on which
+// leave was taken already, because of a client certificate, is not left open.
 func probeTLS(ctx context.Context, e *execution) error {
 	config, err := e.tlsConfig(e.serverName(), true)
 	if err != nil {
@@ -30,7 +31,7 @@ func probeTLS(ctx context.Context, e *execution) error {
 	if err != nil {
 		return err
 	}
-	defer opened.Close()
+	defer e.end(opened)
 	encrypted, err := e.secure(ctx, opened, config)
 	if err != nil {
 		return err
@@ -39,6 +40,8 @@ func probeTLS(ctx context.Context, e *execution) error {
 		if err := e.accepted(ctx, encrypted); err != nil {
 			return err
 		}
+	} else {
+		e.spare(opened)
 	}
 	return lasts(encrypted.ConnectionState(), e.check.Expect.ExpiresIn)
 }

@@ -1,0 +1,42 @@
+package watch
+
+import "time"
+
+// Patience learns how long a peer bears idle connections, so that one that ends
+// them at once is not asked for another again and again. The zero value has seen
+// none.
+//
+//	the peer ended a connection    the next is one of
+//	after half an interval, or     the probe that looks why
+//	more, or it never did
+//	sooner, n times in a row       the 2^n-th probe from then that succeeds, n at most 6
+type Patience struct {
+	sooner uint8 // how often in a row, at most mostSooner
+	wait   uint8 // for as many more probes
+}
+
+const mostSooner = 6
+
+// Keep reports whether the connection of a probe that succeeded should be kept
+// open. It is to be asked once for each.
+func (p *Patience) Keep() bool {
+	if p.wait == 0 {
+		return true
+	}
+	p.wait--
+	return p.wait == 0
+}
+
+// Ended notes that the peer ended a connection, or refused one, which was idle for
+// a while; interval is that of the check.
+func (p *Patience) Ended(idle, interval time.Duration) {
+	if idle >= interval/2 {
+		p.Lasted()
+		return
+	}
+	p.sooner = min(p.sooner+1, mostSooner)
+	p.wait = 1 << p.sooner
+}
+
+// Lasted notes that a connection has been idle for long enough.
+func (p *Patience) Lasted() { *p = Patience{} }
