@@ -93,9 +93,11 @@ func description(metric, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	checksDesc = description("checks", "Number of checks in the engine.")
-	brokenDesc = description("checks_broken", "Number of checks that can not run on this machine.")
-	guardDesc  = description("guard_state",
+	checksDesc  = description("checks", "Number of checks in the engine.")
+	brokenDesc  = description("checks_broken", "Number of checks that can not run on this machine.")
+	watchedDesc = description("watched_connections",
+		"Number of idle connections that checks with watch have open, to notice when a peer ends.")
+	guardDesc = description("guard_state",
 		"1 for the state of the guard of this server's uplink, 0 for the others.", "state")
 
 	configurationDesc = description("configuration_info",
@@ -151,7 +153,7 @@ type collector struct{}
 // Describe implements prometheus.Collector.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		checksDesc, brokenDesc, guardDesc, configurationDesc, queuedDesc, writtenDesc,
+		checksDesc, brokenDesc, watchedDesc, guardDesc, configurationDesc, queuedDesc, writtenDesc,
 		answersDesc, activeTierDesc, stateDesc, heldDesc,
 		forcedDesc, healthyDesc, addressesDesc, healthyAddressesDesc, resolvedDesc, silentDesc, ageDesc, transitionsDesc,
 	} {
@@ -165,6 +167,7 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 	s := scrape{ch: ch}
 	s.gauge(checksDesc, float64(stats.Checks))
 	s.gauge(brokenDesc, float64(stats.Broken))
+	s.gauge(watchedDesc, float64(healthcheck.lines.Len()))
 	for one := engine.NoGuard; one <= engine.GuardBroken; one++ {
 		s.gauge(guardDesc, number(one == stats.Guard), one.String())
 	}

@@ -180,6 +180,9 @@ func showCheck(m *model.Check, h health) status.Check {
 	}
 	if probed, ok := h.(*engine.Check[owner]); ok {
 		s.Probed = true
+		if watched, now := probed.Watching(); watched {
+			s.Watched = &now
+		}
 		s.Recent = seconds(probed.Recent())
 	}
 	return s

@@ -9,6 +9,15 @@ type Watcher interface {
 	Watch(rouse func())
 	// Unwatch ends that. It does not wait for a call that is under way.
 	Unwatch()
+	// Watching reports whether it would notice something now.
+	Watching() bool
+}
+
+// Watching reports whether the check is watched, and would notice now that its
+// peer ends.
+func (c *Check[O]) Watching() (watched, now bool) {
+	w, ok := c.prober.(Watcher)
+	return ok, ok && w.Watching()
 }
 
 // step is the time between two probes of a check that was roused. Three of them

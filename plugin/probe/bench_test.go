@@ -1,10 +1,14 @@
 package probe_test
 
 import (
+	"net"
 	"net/netip"
+	"runtime"
 	"testing"
 
 	"github.com/coredns-failover/failover/plugin/model"
+	"github.com/coredns-failover/failover/plugin/probe"
+	"github.com/coredns-failover/failover/plugin/watch"
 )
 
 // What one probe costs, the server's side and the kernel's included.
@@ -32,4 +36,41 @@ func BenchmarkProbe(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkWatched says what memory a connection takes that is watched, on this
+// side and apart from the kernel's: its server has no memory for it, as it never
+// accepts any.
+func BenchmarkWatched(b *testing.B) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer listener.Close()
+	server := netip.MustParseAddrPort(listener.Addr().String())
+	kit, poller := probe.NewKit(), watch.New(1<<20)
+	all := make([]*probe.Watched, min(b.N, 4000)) // a listener's backlog
+	before := heap()
+	for i := range all {
+		w, err := kit.Watched(poller, tcpCheck(server), server.Addr())
+		if err != nil {
+			b.Fatal(err)
+		}
+		w.Watch(func() {})
+		if _, err := w.Probe(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		all[i] = w
+	}
+	b.ReportMetric(float64(heap()-before)/float64(len(all)), "heap-B/connection")
+	for _, w := range all {
+		w.Unwatch()
+	}
+}
+
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

@@ -119,25 +119,28 @@ func (s *stream) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// heed reads the frames that are there.
-func (s *stream) heed() (news bool, err error) {
+// heed reads the frames that are there, until there has been none for a moment: TLS
+// may hold one back that the kernel knows nothing of any more.
+func (s *stream) heed(rouse func()) error {
 	for {
 		if err := s.opened.SetDeadline(time.Now().Add(moment)); err != nil {
-			return news, err
+			return err
 		}
 		s.begun = false
 		frame, err := s.framer.ReadFrame()
 		if errors.Is(err, os.ErrDeadlineExceeded) && !s.begun {
 			s.limited.err = nil
-			return news, nil
+			return nil
 		}
 		if err != nil {
-			return news, err
+			return err
 		}
-		told, err := s.take(frame)
-		news = news || told
+		news, err := s.take(frame)
 		if err != nil {
-			return news, err
+			return err
+		}
+		if news {
+			rouse()
 		}
 	}
 }

@@ -66,16 +66,16 @@ var errChatty = errors.New("more than 64 KiB on an idle connection")
 // moment is how long something may take that is known to be there.
 const moment = 20 * time.Millisecond
 
-func (s *silence) heed() (news bool, err error) {
+func (s *silence) heed(func()) error {
 	var thrown [512]byte
 	n, err := s.opened.readSoon(thrown[:])
 	if s.left -= n; s.left < 0 {
-		return false, errChatty
+		return errChatty
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return false, nil // a false alarm
+		return nil // a false alarm
 	}
-	return false, err
+	return err
 }
 
 // readSoon reads what is there.

@@ -32,9 +32,9 @@ type Watched struct {
 
 // line is a connection that is kept open.
 type line interface {
-	// heed takes in what the peer has sent. It reports whether that is a reason to
-	// look; with an error, the connection is of no use any more.
-	heed() (news bool, err error)
+	// heed takes in what the peer has sent, and calls rouse where that is a reason to
+	// look. After an error, the connection is of no use any more.
+	heed(rouse func()) error
 	conn() *conn
 }
 
@@ -128,7 +128,7 @@ func (w *Watched) hold(l line) bool {
 	if w.rouse == nil {
 		return false
 	}
-	if w.line != nil && time.Since(w.since) >= w.plan.check.Schedule.Interval/2 {
+	if w.line != nil && watch.Enough(time.Since(w.since), w.plan.check.Schedule.Interval) {
 		w.patience.Lasted()
 	}
 	w.drop()
@@ -152,18 +152,29 @@ func (w *Watched) drop() {
 
 // heed runs when there is something to read from l.
 func (w *Watched) heed(l line) {
-	news, err := l.heed()
-	if rouse := w.heeded(l, news, err); rouse != nil {
+	rouse := w.rouses()
+	if ended := w.heeded(l, l.heed(rouse)); ended {
 		rouse()
 	}
 }
 
-// heeded returns what is to be called, if anything.
-func (w *Watched) heeded(l line, news bool, err error) (rouse func()) {
+// rouses returns what to call where there is a reason to look.
+func (w *Watched) rouses() func() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.rouse == nil {
+		return func() {}
+	}
+	return w.rouse
+}
+
+// heeded waits for more on l, or gives it up. It reports whether the peer has ended
+// it.
+func (w *Watched) heeded(l line, err error) (ended bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.line != l {
-		return nil // another has taken its place
+		return false // another has taken its place
 	}
 	if err == nil {
 		err = w.watch.Again()
@@ -171,10 +182,6 @@ func (w *Watched) heeded(l line, news bool, err error) (rouse func()) {
 	if err != nil {
 		w.ended = new(time.Since(w.since))
 		w.drop()
-		news = true
 	}
-	if !news {
-		return nil
-	}
-	return w.rouse
+	return err != nil
 }

@@ -173,6 +173,9 @@ type Check struct {
 	LastError string `json:"last_error,omitempty"`
 	// Broken is set where it can not run on this machine.
 	Broken bool `json:"broken,omitempty"`
+	// Watched is whether a connection to it is open now, whose end would be noticed
+	// at once; nil without watch.
+	Watched *bool `json:"watched,omitempty"`
 	// Recent is how long the last probes took, in seconds, oldest first: at most
 	// 32. Those that failed are negative.
 	Recent []float64 `json:"recent_seconds,omitempty"`
