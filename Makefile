@@ -3,9 +3,12 @@
 
 GO       ?= go
 FUZZTIME ?= 30s
-BENCH    ?= .
+# What probing, switching and answering are made of: it takes a few minutes.
+BENCH    ?= ^Benchmark(ServeDNS|OtherNames|Update|Resolving|Choose|Decide|Probe|IdleCheck|Parse|Lookup)
 COVERAGE := 90
 # The race detector needs a C compiler; without one the tests run all the same.
+# Of cmd/coredns, all packages would be compiled once more with its profile.
+PLAIN    := -pgo=off
 RACE     := $(if $(shell command -v $$($(GO) env CC)),-race)
 
 SOURCES := $(shell find *.go cmd plugin -type f -not -name '*_test.go' -not -path '*/testdata/*') go.mod go.sum
@@ -24,7 +27,7 @@ demo: build/coredns build/demo ## see a failover on 127.0.0.1:1053 (ONCE=1: with
 test: ## run every test with the race detector, and check the coverage of plugin/...
 	@mkdir -p build
 	@$(if $(RACE),,echo 'There is no C compiler, so the race detector is off.')
-	$(GO) test $(RACE) -timeout 30m -coverpkg=./plugin/... -coverprofile=build/cover.out ./...
+	$(GO) test $(RACE) $(PLAIN) -timeout 30m -coverpkg=./plugin/... -coverprofile=build/cover.out ./...
 	@$(GO) tool cover -func=build/cover.out | awk '/^total:/ { covered = $$3 + 0 } \
 		END { print "coverage of plugin/...: " covered "%, at least $(COVERAGE)% wanted"; exit covered < $(COVERAGE) }'
 
@@ -34,15 +37,25 @@ test-kubernetes: ## test as the DNS of a cluster, with a real API server (Linux;
 
 .PHONY: lint
 lint: build/golangci-lint ## run golangci-lint, gofumpt included
-	build/golangci-lint run ./...
+	GOFLAGS='$(GOFLAGS) $(PLAIN)' build/golangci-lint run ./...
 
 .PHONY: fmt
 fmt: build/golangci-lint ## format the code as lint wants it
 	build/golangci-lint fmt ./...
 
 .PHONY: bench
-bench: build/coredns ## run the benchmarks (BENCH=regexp)
-	FAILOVER_COREDNS=$(CURDIR)/build/coredns $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+bench: build/coredns build/benchstat ## run benchmarks (BENCH=regexp) beside the figures kept: compare those of one cpu only
+	FAILOVER_COREDNS=$(CURDIR)/build/coredns $(GO) test $(PLAIN) \
+		-run '^$$' -bench '$(BENCH)' -benchmem -benchtime 200ms -count 6 ./... >build/bench.txt || (cat build/bench.txt; exit 1)
+	build/benchstat bench/baseline.txt build/bench.txt
+
+.PHONY: bench-baseline
+bench-baseline: ## keep the figures of the last "make bench" in bench/baseline.txt, to be committed
+	grep -E '^(goos|goarch|pkg|cpu|Benchmark)' build/bench.txt >bench/baseline.txt
+
+.PHONY: pgo
+pgo: build/coredns ## make cmd/coredns/default.pgo anew, for which nothing else may run
+	bench/pgo.sh
 
 build/peers: $(shell find bench -name '*.go') go.mod go.sum
 	$(GO) build -o $@ ./bench/peers
@@ -71,6 +84,9 @@ man: build/go-md2man ## make man/coredns-failover.7 from README.md, from its sec
 
 build/golangci-lint: tools/go.mod tools/go.sum
 	$(GO) build -C tools -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+build/benchstat: tools/go.mod tools/go.sum
+	$(GO) build -C tools -o ../$@ golang.org/x/perf/cmd/benchstat
 
 build/go-md2man: tools/go.mod tools/go.sum
 	$(GO) build -C tools -o ../$@ github.com/cpuguy83/go-md2man/v2

@@ -87,7 +87,7 @@ func (f *Failover) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	}
 	if rec != nil {
 		if family, ok := rec.answering(r.Question[0].Qtype); ok {
-			return f.answer(ctx, w, r, rec, family)
+			return f.answer(ctx, w, r, rec, family).write()
 		}
 	}
 	return f.pass(ctx, w, r, rec)
@@ -119,33 +119,33 @@ type query struct {
 }
 
 // ttl is that of a reply with what was chosen.
-func (q query) ttl(c policy.Choice) time.Duration {
+func (q *query) ttl(c policy.Choice) time.Duration {
 	return q.answer.record.ttl(q.answer.family, c.Tier, q.learned...)
 }
 
 // answer answers a question with what the record has now.
 func (f *Failover) answer(
 	ctx context.Context, w dns.ResponseWriter, r *dns.Msg, rec *record, family policy.Family,
-) (int, error) {
+) outcome {
 	if rec.aliased && rec.leadsBack(ctx) {
 		rec.looped.Do(func() { logLoop(rec) })
-		return dns.RcodeServerFailure, nil
+		return outcome{rcode: dns.RcodeServerFailure}
 	}
 	a := rec.answers[family].Load()
 	if a.unresolved {
 		rec.resolve(ctx)
 		a = rec.answers[family].Load()
 	}
-	q := query{w: w, r: r, answer: a, who: rec.client(ctx, w, r)}
+	q := &query{w: w, r: r, answer: a, who: rec.client(ctx, w, r)}
 	var picks [mostPicks]policy.Pick
 	if rec.next == nil || !isAddress(r.Question[0].Qtype) {
-		return f.write(ctx, q, a.Choose(q.who, picks[:0]))
+		return f.settle(ctx, q, a.Choose(q.who, picks[:0]))
 	}
 	c := a.hopeful.Choose(q.who, picks[:0])
 	if slices.ContainsFunc(c.Picks, isNext) || rec.needsNext(c) {
 		return f.answerNext(ctx, q, c)
 	}
-	return f.write(ctx, q, c)
+	return f.settle(ctx, q, c)
 }
 
 // needsNext reports whether what was chosen may stand only if next is healthy,
@@ -154,27 +154,51 @@ func (r *record) needsNext(c policy.Choice) bool {
 	return c.Kind == policy.Answer && c.Tier == r.next.tier && r.MinHealthy.Of(len(r.tiers[c.Tier-1])) > 1
 }
 
-// mostPicks is how many addresses are answered without an allocation for them.
-const mostPicks = 16
+// mostPicks is how many addresses are answered without an allocation for them: as
+// many as Route 53 answers at most. Room for more would make a query's stack grow,
+// which takes longer than the allocation.
+const mostPicks = 8
 
-// write writes what was chosen.
-func (f *Failover) write(ctx context.Context, q query, c policy.Choice) (int, error) {
+// outcome is how a question ends: with a reply that is yet to be written, or
+// without one, with what plugin.Handler returns. Every query has a goroutine of its
+// own, whose stack would have to grow if it were written on top of all that it took
+// to choose it: that took a sixth of a server's time.
+type outcome struct {
+	w     dns.ResponseWriter
+	reply *dns.Msg
+	rcode int
+	err   error
+}
+
+// write ends the question.
+func (o outcome) write() (int, error) {
+	if o.reply == nil {
+		return o.rcode, o.err
+	}
+	return o.rcode, o.w.WriteMsg(o.reply)
+}
+
+// done is the outcome where others have replied.
+func done(rcode int, err error) outcome { return outcome{rcode: rcode, err: err} }
+
+// settle comes to the outcome of what was chosen.
+func (f *Failover) settle(ctx context.Context, q *query, c policy.Choice) outcome {
 	rec, qtype := q.answer.record, q.r.Question[0].Qtype
 	if rec.leaves(c, qtype) {
-		return f.pass(ctx, passed{q.w, q, c.Scope}, q.r, rec)
+		return done(f.pass(ctx, passed{q.w, *q, c.Scope}, q.r, rec))
 	}
 	rec.count(ctx, c)
-	q = q.explained(c)
+	q.explain(c)
 	if rec.cname || !isAddress(qtype) {
 		c = rec.narrow(c, q.who, qtype, rec.lens())
 	}
 	switch {
 	case c.Kind == policy.Next:
-		return f.passOn(ctx, q, c)
+		return done(f.passOn(ctx, q, c))
 	case c.Kind == policy.Closed:
 		return closed(q.w, q.r, rec.Fail.Rcode)
 	case c.Kind == policy.NoData && q.answer.unresolved && !rec.answersAtAll():
-		return dns.RcodeServerFailure, nil // nobody knows whether there is data
+		return outcome{rcode: dns.RcodeServerFailure} // nobody knows whether there is data
 	case c.Kind == policy.NoData:
 		return f.noData(ctx, q, c)
 	default:
@@ -182,8 +206,8 @@ func (f *Failover) write(ctx context.Context, q query, c policy.Choice) (int, er
 	}
 }
 
-// data writes the data of the chosen targets.
-func (f *Failover) data(ctx context.Context, q query, c policy.Choice) (int, error) {
+// data replies with the data of the chosen targets.
+func (f *Failover) data(ctx context.Context, q *query, c policy.Choice) outcome {
 	switch {
 	case q.answer.record.cname && isCNAME(c.Picks[0]):
 		return f.cname(ctx, q, c)
@@ -194,7 +218,7 @@ func (f *Failover) data(ctx context.Context, q query, c policy.Choice) (int, err
 	if q.answer.record.aliased {
 		picks = once(picks)
 	}
-	return dns.RcodeSuccess, q.w.WriteMsg(q.scoped(message(q.r, picks, q.ttl(c)), c.Scope))
+	return outcome{w: q.w, reply: q.scoped(message(q.r, picks, q.ttl(c)), c.Scope)}
 }
 
 func isCNAME(p policy.Pick) bool { return p.Target.CNAME }
@@ -258,11 +282,11 @@ func isAddress(qtype uint16) bool { return qtype == dns.TypeA || qtype == dns.Ty
 
 // closed answers with an error. Those that the server writes itself are only
 // returned, as plugin.Handler asks, unless there is something to say beside them.
-func closed(w dns.ResponseWriter, r *dns.Msg, rcode int) (int, error) {
+func closed(w dns.ResponseWriter, r *dns.Msg, rcode int) outcome {
 	if _, explains := w.(explaining); !explains && !plugin.ClientWrite(rcode) {
-		return rcode, nil
+		return outcome{rcode: rcode}
 	}
 	m := newReply(r)
 	m.Rcode = rcode
-	return dns.RcodeSuccess, w.WriteMsg(m)
+	return outcome{w: w, reply: m}
 }

@@ -17,15 +17,15 @@ import (
 
 // fetch answers with what the chosen target has of a type that is none of
 // addresses. That is asked for now, and given under the record's own name.
-func (f *Failover) fetch(ctx context.Context, q query, c policy.Choice) (int, error) {
+func (f *Failover) fetch(ctx context.Context, q *query, c policy.Choice) outcome {
 	picks, question := c.Picks, q.r.Question[0]
 	name := picks[slices.IndexFunc(picks, isElsewhere)].Target.Name
 	ctx, cancel := context.WithTimeout(ctx, patienceInAll)
 	defer cancel()
-	asker := &foreground{handler: f, query: q}
+	asker := &foreground{handler: f, query: *q}
 	has, err := resolve.Lookup(ctx, asker, f.fallback, name, question.Qtype)
 	if err != nil {
-		return dns.RcodeServerFailure, nil // no answer is not a fault of this server
+		return outcome{rcode: dns.RcodeServerFailure} // no answer is not a fault of this server
 	}
 	if len(has.RRs) == 0 {
 		return f.noData(ctx, q, c)
@@ -38,7 +38,7 @@ func (f *Failover) fetch(ctx context.Context, q query, c policy.Choice) (int, er
 		dropHints(mine, unpicked(picks))
 		m.Answer = append(m.Answer, mine)
 	}
-	return dns.RcodeSuccess, q.w.WriteMsg(q.scoped(m, max(c.Scope, asker.scope)))
+	return outcome{w: q.w, reply: q.scoped(m, max(c.Scope, asker.scope))}
 }
 
 // isElsewhere reports whether others know what the target has.
@@ -75,7 +75,7 @@ func unpicked(picks []policy.Pick) func(net.IP) bool {
 // cname answers with a CNAME to the chosen target, and with what that has
 // behind it. A server that does not know what is behind leaves it to whoever
 // asks (RFC 1034, 4.3.2).
-func (f *Failover) cname(ctx context.Context, q query, c policy.Choice) (int, error) {
+func (f *Failover) cname(ctx context.Context, q *query, c policy.Choice) outcome {
 	question, name := q.r.Question[0], c.Picks[0].Target.Name
 	m := newReply(q.r)
 	m.Answer = []dns.RR{&dns.CNAME{
@@ -88,16 +88,16 @@ func (f *Failover) cname(ctx context.Context, q query, c policy.Choice) (int, er
 	if question.Qtype != dns.TypeCNAME {
 		scope = max(scope, f.addBehind(ctx, q, m, name))
 	}
-	return m.Rcode, q.w.WriteMsg(q.scoped(m, scope))
+	return outcome{w: q.w, reply: q.scoped(m, scope), rcode: m.Rcode}
 }
 
 // addBehind adds to m what name has of the type asked for, and returns how much
 // of the client's network that is good for. Where the name does not exist, so
 // says the whole reply (RFC 6604).
-func (f *Failover) addBehind(ctx context.Context, q query, m *dns.Msg, name string) int {
+func (f *Failover) addBehind(ctx context.Context, q *query, m *dns.Msg, name string) int {
 	ctx, cancel := context.WithTimeout(ctx, patienceInAll)
 	defer cancel()
-	asker := &foreground{handler: f, query: q}
+	asker := &foreground{handler: f, query: *q}
 	behind, err := asker.Ask(ctx, q.behind(name))
 	if (err != nil || !answers(behind)) && f.fallback != nil {
 		behind, err = f.fallback.Ask(ctx, q.behind(name))
@@ -113,7 +113,7 @@ func (f *Failover) addBehind(ctx context.Context, q query, m *dns.Msg, name stri
 
 // behind returns the question for what is behind a CNAME to name: that of the
 // client, who may want signatures.
-func (q query) behind(name string) *dns.Msg {
+func (q *query) behind(name string) *dns.Msg {
 	m := new(dns.Msg).SetQuestion(strings.ToLower(name), q.r.Question[0].Qtype)
 	m.CheckingDisabled = q.r.CheckingDisabled
 	opt := q.r.IsEdns0()

@@ -54,7 +54,10 @@ func (n *names) exists(name string) { n.byName[name] = n.byName[name] }
 // find returns the record that answers for qname, in any case of letters, or
 // nil; exists is whether the name exists in the block, record or not. A
 // record's own name costs one look-up in the table; a name that a wildcard may
-// cover costs one more for each label below the closest name that exists.
+// cover costs one more for each label below the closest name that exists. Inlined, it
+// would leave its room for a name on the stack while the answer is written.
+//
+//go:noinline
 func (n *names) find(qname string) (r *record, exists bool) {
 	var stack [255]byte
 	name := lower(stack[:0], qname)

@@ -24,13 +24,14 @@ import (
 //
 // Where no candidate is left, the other tiers answer, and where those have none
 // either, what the next plugins said.
-func (f *Failover) answerNext(ctx context.Context, q query, hoped policy.Choice) (int, error) {
+func (f *Failover) answerNext(ctx context.Context, q *query, hoped policy.Choice) outcome {
 	rec, question := q.answer.record, q.r.Question[0]
 	theirs := f.askNext(ctx, q)
 	addrs := theirs.addrs(question)
 	if rec.inFrontOfNext() && len(addrs) == 0 && !theirs.failed() || rec.bySignature(theirs, q.r) {
 		rec.count(ctx, hoped)
-		return theirs.write(q.explained(hoped), hoped.Scope)
+		q.explain(hoped)
+		return done(theirs.write(q, hoped.Scope))
 	}
 	q.learned = f.learn(rec.next, question, addrs)
 	var picks [mostPicks]policy.Pick
@@ -42,18 +43,18 @@ func (f *Failover) answerNext(ctx context.Context, q query, hoped policy.Choice)
 	c.Scope = max(c.Scope, hoped.Scope, theirs.scope())
 	if c.Kind == policy.NoData && c.Tier == 0 && !theirs.answers() {
 		rec.count(ctx, c)
-		return theirs.write(q, c.Scope)
+		return done(theirs.write(q, c.Scope))
 	}
 	// Where one choice is for all types, addresses of the other family are among
 	// the picks.
 	ours := ofType(slices.Clone(c.Picks), question.Qtype)
 	if !slices.ContainsFunc(ours, isNext) {
-		return f.write(ctx, q, c)
+		return f.settle(ctx, q, c)
 	}
 	rec.count(ctx, c)
-	q = q.explained(c)
+	q.explain(c)
 	m := theirs.filtered(ours, q.ttl(c))
-	return dns.RcodeSuccess, q.w.WriteMsg(q.scoped(m, c.Scope))
+	return outcome{w: q.w, reply: q.scoped(m, c.Scope)}
 }
 
 // come returns what was hoped, with the eligible addresses of next in the place
@@ -86,7 +87,7 @@ func (a *answer) come(hoped policy.Choice, learned []*address) (c policy.Choice,
 func isNext(p policy.Pick) bool { return p.Target.Kind == model.Next }
 
 // askNext asks the next plugins the very same question.
-func (f *Failover) askNext(ctx context.Context, q query) nextReply {
+func (f *Failover) askNext(ctx context.Context, q *query) nextReply {
 	ctx, cancel := context.WithTimeout(ctx, patienceInAll)
 	defer cancel()
 	m, rcode, err := askHandler(ctx, next{f}, q.w, q.r)

@@ -20,7 +20,7 @@ type nextReply struct {
 
 // write passes the reply on as it is, but for how much of the client's network it
 // is good for.
-func (n nextReply) write(q query, scope int) (int, error) {
+func (n nextReply) write(q *query, scope int) (int, error) {
 	if n.Msg == nil {
 		return n.rcode, n.err
 	}

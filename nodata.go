@@ -14,10 +14,10 @@ import (
 
 // noData answers that the record's name exists, but not with the type asked
 // for: NOERROR with an SOA in the authority section (RFC 2308, 2.2).
-func (f *Failover) noData(ctx context.Context, q query, c policy.Choice) (int, error) {
+func (f *Failover) noData(ctx context.Context, q *query, c policy.Choice) outcome {
 	m := newReply(q.r)
 	m.Ns = []dns.RR{withTTL(f.soa(ctx, q.w, q.r, q.answer.record), q.ttl(c))}
-	return dns.RcodeSuccess, q.w.WriteMsg(q.scoped(m, c.Scope))
+	return outcome{w: q.w, reply: q.scoped(m, c.Scope)}
 }
 
 // noDataLike is the same where the next plugins denied the name, with the SOA

@@ -117,13 +117,13 @@ func txt(q dns.Question, lines []string) []dns.RR {
 	return rrs
 }
 
-// explained returns q with a writer that says in an Extended DNS Error why the
-// primary does not answer: where what was chosen is not that, and who asks
-// understands it and may know.
-func (q query) explained(c policy.Choice) query {
+// explain gives q a writer that says in an Extended DNS Error why the primary does
+// not answer: where what was chosen is not that, and who asks understands it and
+// may know.
+func (q *query) explain(c policy.Choice) {
 	rec := q.answer.record
 	if c.State == policy.Normal || q.r.IsEdns0() == nil || !rec.handler.mayKnow(q.w) {
-		return q
+		return
 	}
 	text := rec.words(told{true, c.Kind, c.State, c.Tier})
 	reason := q.answer.reason(c.State, c.Tier)
@@ -136,7 +136,6 @@ func (q query) explained(c policy.Choice) query {
 	// EXTRA-TEXT is UTF-8 (RFC 8914, 2), which is not to be cut within a letter.
 	text = strings.ToValidUTF8(text[:min(len(text), mostText)], "")
 	q.w = explaining{q.w, &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeOther, ExtraText: text}}
-	return q
 }
 
 // explaining is a writer that adds an Extended DNS Error. What it is given is not

@@ -36,7 +36,7 @@ func addressOf(subnet *dns.EDNS0_SUBNET) (netip.Addr, bool) {
 // client it is good for all, which is only said by records whose answers may
 // (RFC 7871, 7.2.1). A resolver that asked with SOURCE 0 gets SCOPE 0. m itself
 // is not touched, and what else its OPT says is kept.
-func (q query) scoped(m *dns.Msg, bits int) *dns.Msg {
+func (q *query) scoped(m *dns.Msg, bits int) *dns.Msg {
 	asked := subnetOf(q.r)
 	if asked == nil || bits == 0 && !q.answer.record.asksClient {
 		return m

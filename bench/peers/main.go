@@ -34,6 +34,7 @@ type scenario struct {
 
 // scenarios are in the order in which they run.
 var scenarios = []scenario{
+	{"answering", []rig.Need{dnsperf, gdnsd}, answering},
 	{name: "start", run: start},
 }
 

@@ -53,7 +53,9 @@ const mapped = 96
 
 // Choose chooses for one query. It appends the addresses to picks, and allocates
 // nothing where they fit in. The client is asked only by policies that need to
-// know.
+// know. Inlined, it would leave what it takes to choose on the stack of every query.
+//
+//go:noinline
 func (d *Decision) Choose(c Client, picks []Pick) Choice {
 	q := query{client: c}
 	sample := newSample(picks)
@@ -66,7 +68,8 @@ func (d *Decision) Choose(c Client, picks []Pick) Choice {
 // in functions that call each other in a circle, as those of nested records do,
 // the compiler would put both on the heap.
 func (d *Decision) choose(q *query, sample *sample) *step {
-	m := d.match(q)
+	m := match{query: q}
+	d.match(&m)
 	s := &d.steps[d.trickle(&m, d.find(&m))]
 	if s.Kind == Answer {
 		s.pick(&m, sample)
@@ -74,12 +77,11 @@ func (d *Decision) choose(q *query, sample *sample) *step {
 	return s
 }
 
-// match is how the client matches the record's clients.
-func (d *Decision) match(q *query) match {
-	if d.steps[0].everyone || d.rules.Policy != model.Clients {
-		return match{query: q}
+// match finds how the client matches the record's clients.
+func (d *Decision) match(m *match) {
+	if !d.steps[0].everyone && d.rules.Policy == model.Clients {
+		d.rules.clients.match(m)
 	}
-	return d.rules.clients.match(q)
 }
 
 // find returns the first step that takes the client.

@@ -92,17 +92,16 @@ type match struct {
 	count  int
 }
 
-func (c *clients) match(q *query) match {
-	m := match{query: q, clients: c, network: none}
-	prefix := q.prefix()
+func (c *clients) match(m *match) {
+	m.clients, m.network = c, none
+	prefix := m.query.prefix()
 	if !prefix.IsValid() {
-		return m
+		return
 	}
 	m.networks = c.networks[FamilyOf(prefix.Addr())]
 	var scope int
 	m.network, scope = m.networks.find(prefix)
-	q.depend(scope)
-	return m
+	m.query.depend(scope)
 }
 
 // ask finds the groups of the client's regions.

@@ -27,7 +27,8 @@ func (r *Record) Explain(f Family, c Client) (Choice, []Reason) {
 
 	// This is Choose, with what it finds on its way.
 	q, sample := query{client: c}, newSample(nil)
-	m := d.match(&q)
+	m := match{query: &q}
+	d.match(&m)
 	found := d.find(&m)
 	chosen := d.trickle(&m, found)
 	s := &d.steps[chosen]
@@ -38,8 +39,9 @@ func (r *Record) Explain(f Family, c Client) (Choice, []Reason) {
 
 	e := explanation{
 		record: r, family: f, views: views, decision: &d,
-		match: d.match(&query{client: c}), passed: map[int]bool{},
+		match: match{query: &query{client: c}}, passed: map[int]bool{},
 	}
+	d.match(&e.match)
 	e.search(&d.steps[found])
 	e.trickle(found, chosen)
 	if s.Kind == Answer {

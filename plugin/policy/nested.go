@@ -15,7 +15,8 @@ type nested struct {
 
 // serves reports whether the record has an answer for the client.
 func (n *nested) serves(q *query) bool {
-	m := n.decision.match(q)
+	m := match{query: q}
+	n.decision.match(&m)
 	s := &n.decision.steps[n.decision.find(&m)]
 	return s.Kind == Answer && (s.State <= FailedOver || !n.healthy)
 }
