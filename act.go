@@ -229,7 +229,8 @@ func (r *record) failBack(to int) (from int) {
 	for _, f := range r.families {
 		held := r.holds[f].Tier
 		if next, ok := r.holds[f].Back(to, r.tiersOf(r.view(f, lens{}), f)); ok {
-			r.holds[f], from = next, held
+			r.holds.set(f, next)
+			from = held
 		}
 	}
 	return from

@@ -21,18 +21,18 @@ type answer struct {
 	// unresolved is whether a target that may be answered is an alias of which
 	// nothing is known yet, so that a question must wait for that.
 	unresolved bool
-
-	// actual is the decision by health as it is; it differs from Decision only
-	// while the record observes.
-	actual policy.Decision
-	since  time.Time // when what is told of actual began
-	start  int       // the tier at which the search starts, as failback has it
 	// guessed is whether that holds for any target, so that what is decided now
 	// says nothing.
 	guessed bool
+
+	// actual is the decision by health as it is: Decision itself, unless the record
+	// observes.
+	actual *policy.Decision
+	since  time.Time // when what is told of actual began
+	start  int       // the tier at which the search starts, as failback has it
 	// hopeful is the decision if next has an eligible address. Where its choice
-	// depends on that, the next plugins must be asked. Unset without next.
-	hopeful policy.Decision
+	// depends on that, the next plugins must be asked. Nil without next.
+	hopeful *policy.Decision
 }
 
 // decide makes the answer of now, and returns when that must be done again
@@ -43,9 +43,10 @@ func (a *answer) decide(now time.Time) time.Time {
 	again := r.hold(now, view, f)
 	a.start = r.holds[f].Start()
 	view.Start = a.start
-	a.actual = view.Decide(f)
-	a.Decision = a.actual
+	a.Decision = view.Decide(f)
+	a.actual = &a.Decision
 	if r.Observe {
+		a.actual = new(a.Decision)
 		a.start = 0
 		view = r.view(f, r.lens())
 		view.Start = 0
@@ -57,7 +58,7 @@ func (a *answer) decide(now time.Time) time.Time {
 		a.unresolved = a.unresolved || unknown && t.mustResolve()
 	}
 	if r.next != nil {
-		a.hopeful = r.hopeful(view).Decide(f)
+		a.hopeful = new(r.hopeful(view).Decide(f))
 	}
 	return again
 }
@@ -86,8 +87,12 @@ func (r *record) hopeful(view *policy.Record) *policy.Record {
 // hold settles which tier is held in family f, and returns when that must be
 // done again: zero is never. Without waiting to fail back nothing is held.
 func (r *record) hold(now time.Time, view *policy.Record, f policy.Family) time.Time {
-	var again time.Time
-	r.holds[f], again = r.nextHold(now, view, f)
+	if r.Failback.Mode == model.FailbackAuto {
+		delete(r.holds, f)
+		return time.Time{}
+	}
+	hold, again := r.nextHold(now, view, f)
+	r.holds.set(f, hold)
 	return again
 }
 

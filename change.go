@@ -23,13 +23,23 @@ type past struct {
 	// turn is held from looking at the record until it is told what is new, so
 	// that news come in order.
 	turn    sync.Mutex
-	of      *record                          // that was looked at last
-	answers [policy.Any + 1]*policy.Decision // without what it takes to choose
-	targets map[string]verdict.Verdict       // by the target's word; unknown is not told
+	of      *record                    // that was looked at last
+	answers [policy.Any + 1]told       // by family
+	targets map[string]verdict.Verdict // by the target's word; unknown is not told
 
 	mu          sync.Mutex
 	transitions []status.Transition // oldest first
 }
+
+// told is what is told of a decision. The zero value is nothing.
+type told struct {
+	is    bool
+	kind  policy.Kind
+	state policy.State
+	tier  int
+}
+
+func telling(d *policy.Decision) told { return told{true, d.Kind, d.State, d.Tier} }
 
 // forget leaves out what the record no longer has that is looked at from now on.
 func (p *past) forget(r *record) {
@@ -43,7 +53,7 @@ func (p *past) forget(r *record) {
 	})
 	for f := range p.answers {
 		if !slices.Contains(r.families, policy.Family(f)) {
-			p.answers[f] = nil
+			p.answers[f] = told{}
 		}
 	}
 }
@@ -121,12 +131,12 @@ func (r *record) news(now time.Time) []change {
 		if a == nil || a.guessed {
 			continue
 		}
-		last := r.past.answers[f]
-		r.past.answers[f] = &policy.Decision{Kind: a.actual.Kind, State: a.actual.State, Tier: a.actual.Tier}
-		if last != nil && last.Differs(a.actual) {
+		before, after := r.past.answers[f], telling(a.actual)
+		r.past.answers[f] = after
+		if before.is && before != after {
 			changes = append(changes, change{r.transition(status.Transition{
 				At: now.UTC(), Kind: status.RecordChanged, Family: f.String(),
-				From: r.told(*last), To: r.told(a.actual), Reason: r.reason(a),
+				From: r.words(before), To: r.words(after), Reason: r.reason(a),
 			}), a.actual.State})
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/coredns/caddy"
+	"github.com/coredns/caddy/caddyfile"
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 
@@ -46,8 +47,10 @@ func chaoticIn(c *caddy.Controller) chaotic {
 	}
 	found := make(chaotic)
 	c.Set(chaoticKey{}, found)
+	at := *c
+	at.Dispenser = caddyfile.Dispenser{} // the Corefile's words need not stay as long as the instance
 	c.OnStartup(func() error {
-		for _, config := range configsOf(c) {
+		for _, config := range configsOf(at) {
 			found.add(config)
 		}
 		return nil
@@ -57,9 +60,8 @@ func chaoticIn(c *caddy.Controller) chaotic {
 
 // configsOf returns those of all server blocks of an instance that is set up. Where
 // there is none GetConfig makes one without a zone, which nobody serves any more.
-func configsOf(c *caddy.Controller) []*dnsserver.Config {
+func configsOf(at caddy.Controller) []*dnsserver.Config {
 	var all []*dnsserver.Config
-	at := *c
 	for at.ServerBlockIndex = 0; ; at.ServerBlockIndex++ {
 		at.ServerBlockKeyIndex = 0
 		config := dnsserver.GetConfig(&at)

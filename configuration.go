@@ -118,8 +118,12 @@ func (c *configuration) claim(before *configuration) (err error) {
 	}
 	records, learned := before.records(), before.learned()
 	for _, f := range c.handlers {
+		if before != nil { // else nothing can become known before it serves
+			f.decideUnknown()
+		}
+		server := f.server()
 		for _, r := range f.records {
-			r.key = f.keyOf(r)
+			r.key = recordKey{server, f.zones.Matches(r.Name), f.config.ViewName, r.Name}
 			r.inherit(records[r.key])
 			c.memory.hold(r)
 		}
@@ -182,7 +186,6 @@ func (f *Failover) start() {
 		}
 	}
 	f.learned.start()
-	healthcheck.update(f.records...)
 }
 
 // index returns what finds the configuration's records, which has begun; of a nil
@@ -229,10 +232,6 @@ func (c *configuration) end() error {
 	return nil
 }
 
-func (f *Failover) keyOf(r *record) recordKey {
-	return recordKey{f.server(), f.zones.Matches(r.Name), f.config.ViewName, r.Name}
-}
-
 // server is what the handler's block listens on, as the label of CoreDNS's own
 // metrics has it. Only when all directives have been set up is it settled.
 func (f *Failover) server() string {
@@ -248,7 +247,7 @@ func (f *Failover) server() string {
 	return strings.Join(slices.Compact(addrs), ",")
 }
 
-// records returns all records of a configuration, which may be nil.
+// records returns all records of a configuration, which may be nil, and has claimed.
 func (c *configuration) records() map[recordKey]*record {
 	if c == nil {
 		return nil
@@ -256,7 +255,7 @@ func (c *configuration) records() map[recordKey]*record {
 	all := make(map[recordKey]*record)
 	for _, f := range c.handlers {
 		for _, r := range f.records {
-			all[f.keyOf(r)] = r
+			all[r.key] = r
 		}
 	}
 	return all

@@ -78,37 +78,41 @@ func run(t *testing.T, corefile string) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
+	served(t, instance)
 	r := &running{t, instance}
-	r.served()
-	t.Cleanup(func() {
-		for _, err := range r.instance.ShutdownCallbacks() {
-			t.Error(err)
-		}
-		if err := r.instance.Stop(); err != nil {
-			t.Error(err)
-		}
-		r.instance.Wait()
-	})
+	t.Cleanup(func() { stop(t, r.instance) })
 	return r
+}
+
+// stop ends an instance, as the end of the process does.
+func stop(tb testing.TB, instance *caddy.Instance) {
+	tb.Helper()
+	for _, err := range instance.ShutdownCallbacks() {
+		tb.Error(err)
+	}
+	if err := instance.Stop(); err != nil {
+		tb.Error(err)
+	}
+	instance.Wait()
 }
 
 func (r *running) reload(corefile string) error {
 	r.Helper()
 	instance, err := r.instance.Restart(input(corefile))
 	r.instance = instance
-	r.served()
+	served(r.T, instance)
 	return err
 }
 
 // served waits until all servers serve: one that is stopped before goes on for
 // ever, as dns.Server forgets the stop.
-func (r *running) served() {
-	r.Helper()
-	for _, server := range r.instance.Servers() {
+func served(tb testing.TB, instance *caddy.Instance) {
+	tb.Helper()
+	for _, server := range instance.Servers() {
 		for network, addr := range map[string]net.Addr{"udp": server.LocalAddr(), "tcp": server.Addr()} {
 			client := dns.Client{Net: network, Timeout: 10 * time.Second}
 			if _, _, err := client.Exchange(new(dns.Msg).SetQuestion("example.org.", dns.TypeSOA), addr.String()); err != nil {
-				r.Fatal(err)
+				tb.Fatal(err)
 			}
 		}
 	}

@@ -45,6 +45,13 @@ type Failover struct {
 // New returns the handler of a server block. It answers at once, with every
 // target's health unknown; probing begins when its configuration starts.
 func New(b model.Block) *Failover {
+	f := newHandler(b)
+	f.decideUnknown()
+	return f
+}
+
+// newHandler returns a handler that is yet to decide what it answers.
+func newHandler(b model.Block) *Failover {
 	f := &Failover{block: b, zones: b.Zones, asking: newAsking()}
 	for i := range b.Records {
 		r := newRecord(&b.Records[i])
@@ -54,10 +61,15 @@ func New(b model.Block) *Failover {
 	}
 	f.link()
 	adopt(f.records...)
-	for _, r := range update(f.records...) {
-		r.look() // that is what it was before anything was known
-	}
 	return f
+}
+
+// decideUnknown decides what the handler answers while nothing is known: what is told
+// first is how that changes.
+func (f *Failover) decideUnknown() {
+	for _, r := range update(f.records...) {
+		r.look()
+	}
 }
 
 // Name implements plugin.Handler.

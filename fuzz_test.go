@@ -2,6 +2,7 @@ package failover
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,7 +79,7 @@ func parsed(text string) *Failover {
 	if err != nil || len(blocks) == 0 {
 		return nil
 	}
-	block, err := corefile.Parse(blocks[0].Tokens[name], []string{"example.org."})
+	block, err := corefile.Parse(slices.Values(blocks[0].Tokens[name]), []string{"example.org."})
 	if err != nil {
 		return nil
 	}

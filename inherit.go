@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -34,7 +35,7 @@ func (r *record) handOn(to *record) {
 	defer r.mu.Unlock()
 	to.mu.Lock()
 	defer to.mu.Unlock()
-	to.holds = r.holds
+	to.holds = maps.Clone(r.holds)
 	copy(to.decided, r.decided)
 }
 

@@ -198,17 +198,17 @@ func logNotify(receiver string, err error) {
 	log.Infof("notify %s: it takes them again", host)
 }
 
-// told puts a decision into words.
-func (r *record) told(d policy.Decision) string {
-	switch d.Kind {
+// words puts what is told of a decision into words.
+func (r *record) words(t told) string {
+	switch t.kind {
 	case policy.Answer:
-		return fmt.Sprintf("%v, tier %d answers", d.State, d.Tier)
+		return fmt.Sprintf("%v, tier %d answers", t.state, t.tier)
 	case policy.NoData:
-		return fmt.Sprintf("%v, no data", d.State)
+		return fmt.Sprintf("%v, no data", t.state)
 	case policy.Next:
-		return fmt.Sprintf("%v, the next plugin answers", d.State)
+		return fmt.Sprintf("%v, the next plugin answers", t.state)
 	default:
-		return fmt.Sprintf("%v, %s is answered", d.State, dns.RcodeToString[r.Fail.Rcode])
+		return fmt.Sprintf("%v, %s is answered", t.state, dns.RcodeToString[r.Fail.Rcode])
 	}
 }
 

@@ -167,7 +167,7 @@ func (m *memory) hold(r *record) {
 		if tier < 1 || tier > len(r.tiers) {
 			continue
 		}
-		r.holds[f] = verdict.Hold{Tier: tier}
+		r.holds.set(f, verdict.Hold{Tier: tier})
 		for i := range tier {
 			r.decided[i] = true
 		}

@@ -346,7 +346,7 @@ func mustParse(t *testing.T, what, text string) {
 	if err != nil {
 		t.Fatalf("%s%v\n%s", what, err, text)
 	}
-	if _, err := corefile.Parse(servers[0].Tokens["failover"], []string{"example.org."}); err != nil {
+	if _, err := corefile.Parse(slices.Values(servers[0].Tokens["failover"]), []string{"example.org."}); err != nil {
 		t.Errorf("%s%v\n%s", what, err, text)
 	}
 }

@@ -81,9 +81,9 @@ func (r *record) reasonAsTarget(f policy.Family) string {
 			continue
 		}
 		if reason := r.reason(a); reason != "" {
-			return r.told(a.Decision) + "; " + reason
+			return r.words(telling(&a.Decision)) + "; " + reason
 		}
-		return r.told(a.Decision)
+		return r.words(telling(&a.Decision))
 	}
 	return ""
 }

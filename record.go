@@ -33,22 +33,22 @@ type record struct {
 	served []*atomic.Uint64
 
 	// Read-only after New.
-	asksClient bool      // answers depend on who asks
-	aliased    bool      // a target is an alias, which may lead back to here
-	cname      bool      // a target is answered with a CNAME
-	next       *target   // the one that stands for the next plugins, or nil
-	TTL        model.TTL // as in the model
+	asksClient bool // answers depend on who asks
+	aliased    bool // a target is an alias, which may lead back to here
+	cname      bool // a target is answered with a CNAME
+	// addressless is whether no type that it answers is one of addresses: then
+	// its targets need none either.
+	addressless bool
+	next        *target   // the one that stands for the next plugins, or nil
+	TTL         model.TTL // as in the model
 
 	// Read-only after New.
 	rules    *policy.Rules
 	tiers    [][]*target
 	families []policy.Family // of the questions that it answers
-	// addressless is whether no type that it answers is one of addresses: then
-	// its targets need none either.
-	addressless bool
-	handler     *Failover
-	parents     []*record // that have this one as a target
-	height      int       // see rank
+	handler  *Failover
+	parents  []*record // that have this one as a target
+	height   int       // see rank
 
 	past *past
 	key  recordKey
@@ -57,32 +57,52 @@ type record struct {
 	signed sync.Once // the warning that a signed reply can not be filtered
 	looped sync.Once // the error that an alias leads back to the record
 
-	mu      sync.Mutex                   // one update at a time
-	holds   [policy.Any + 1]verdict.Hold // see failback
-	decided []bool                       // which tiers have had a verdict
-	wake    *time.Timer                  // decides anew when a hold ends, or nil
-	stopped bool                         // by the end of its configuration
+	mu      sync.Mutex  // one update at a time
+	holds   holds       // see failback
+	decided []bool      // which tiers have had a verdict
+	wake    *time.Timer // decides anew when a hold ends, or nil
+	stopped bool        // by the end of its configuration
+}
+
+// holds are those of the families; nil where a record fails back at once, as most do.
+type holds map[policy.Family]verdict.Hold
+
+func (h *holds) set(f policy.Family, hold verdict.Hold) {
+	if *h == nil {
+		*h = make(holds)
+	}
+	(*h)[f] = hold
 }
 
 func newRecord(m *model.Record) *record {
-	r := &record{Record: m, TTL: m.TTL, rules: policy.NewRules(m), past: new(past), decided: make([]bool, len(m.Tiers))}
+	r := &record{
+		Record: m, TTL: m.TTL, rules: policy.NewRules(m), past: new(past),
+		tiers: make([][]*target, len(m.Tiers)), decided: make([]bool, len(m.Tiers)), served: newServed(len(m.Tiers)),
+	}
 	r.addressless = !slices.ContainsFunc(m.Types, isAddress)
-	r.served = append(r.served, new(atomic.Uint64))
 	for i, tier := range m.Tiers {
-		r.served = append(r.served, new(atomic.Uint64))
-		var targets []*target
+		r.tiers[i] = make([]*target, len(tier))
 		for j := range tier {
 			t := newTarget(r, i+1, &tier[j])
-			targets = append(targets, t)
+			r.tiers[i][j] = t
 			r.cname = r.cname || t.CNAME
 			if t.Kind == model.Next {
 				r.next = t
 			}
 		}
-		r.tiers = append(r.tiers, targets)
 	}
 	r.families = r.familiesOf(m.Types)
 	return r
+}
+
+// newServed returns the counters of a record with that many tiers, side by side.
+func newServed(tiers int) []*atomic.Uint64 {
+	counters := make([]atomic.Uint64, tiers+1)
+	served := make([]*atomic.Uint64, len(counters))
+	for i := range counters {
+		served[i] = &counters[i]
+	}
+	return served
 }
 
 // familiesOf returns the families that questions of these types belong to. A

@@ -44,7 +44,7 @@ func (r *record) report(now time.Time) []string {
 	}
 	for _, f := range r.families {
 		a := r.answers[f].Load()
-		line := fmt.Sprintf("%v: %s", f, r.told(a.actual))
+		line := fmt.Sprintf("%v: %s", f, r.words(telling(a.actual)))
 		if answers := answersOf(a.actual.Candidates()); len(answers) > 0 {
 			line += ": " + strings.Join(answers, " ")
 		}
@@ -125,7 +125,7 @@ func (q *query) explain(c policy.Choice) {
 	if c.State == policy.Normal || q.r.IsEdns0() == nil || !rec.handler.mayKnow(q.w) {
 		return
 	}
-	text := rec.told(policy.Decision{Kind: c.Kind, State: c.State, Tier: c.Tier})
+	text := rec.words(told{true, c.Kind, c.State, c.Tier})
 	reason := q.answer.reason(c.State, c.Tier)
 	if found := found(q.learned, policy.Any); reason == "" && found != "" {
 		reason = "target " + rec.next.Text + ": " + found

@@ -31,7 +31,7 @@ func handlerOf(t testing.TB, text string, zones ...string) *Failover {
 	if err != nil {
 		t.Fatal(err)
 	}
-	block, err := corefile.Parse(blocks[0].Tokens[name], zones)
+	block, err := corefile.Parse(slices.Values(blocks[0].Tokens[name]), zones)
 	if err != nil {
 		t.Fatal(err)
 	}

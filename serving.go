@@ -53,10 +53,12 @@ func (h *healthchecks) begin(c, before *configuration) {
 	h.steering.Lock()
 	h.bring(c, before)
 	records := before.records()
-	for key, r := range c.records() {
-		r.takeForces()
-		if old := records[key]; old != nil {
-			old.handOn(r)
+	for _, f := range c.handlers {
+		for _, r := range f.records {
+			r.takeForces()
+			if old := records[r.key]; old != nil {
+				old.handOn(r)
+			}
 		}
 	}
 	h.mu.Lock()
@@ -65,6 +67,10 @@ func (h *healthchecks) begin(c, before *configuration) {
 	h.steering.Unlock()
 	if before == nil {
 		h.serve(c)
+		return
+	}
+	for _, f := range c.handlers {
+		h.update(f.records...)
 	}
 }
 

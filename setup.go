@@ -4,6 +4,8 @@
 package failover
 
 import (
+	"iter"
+
 	"github.com/coredns-failover/failover/plugin/corefile"
 
 	"github.com/coredns/caddy"
@@ -34,15 +36,20 @@ func setup(c *caddy.Controller) error {
 
 // parse reads all failover directives of a server block.
 func parse(c *caddy.Controller) (*Failover, error) {
-	var tokens []caddyfile.Token
-	for c.Next() {
-		tokens = append(tokens, caddyfile.Token{File: c.File(), Line: c.Line(), Text: c.Val()})
-	}
-	block, err := corefile.Parse(tokens, zonesOf(c))
+	block, err := corefile.Parse(tokensOf(c), zonesOf(c))
 	if err != nil {
 		return nil, err
 	}
-	return New(block), nil
+	return newHandler(block), nil
+}
+
+// tokensOf returns what c has not given out yet. A long Corefile has millions of
+// tokens, so they are not copied.
+func tokensOf(c *caddy.Controller) iter.Seq[caddyfile.Token] {
+	return func(yield func(caddyfile.Token) bool) {
+		for c.Next() && yield(caddyfile.Token{File: c.File(), Line: c.Line(), Text: c.Val()}) {
+		}
+	}
 }
 
 // zonesOf returns the zones of the server block that c sets up, normalised.

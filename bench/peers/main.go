@@ -36,6 +36,7 @@ type scenario struct {
 var scenarios = []scenario{
 	{"answering", []rig.Need{dnsperf, gdnsd}, answering},
 	{"build", []rig.Need{dnsperf}, tuning},
+	{"start", nil, start},
 }
 
 func main() {

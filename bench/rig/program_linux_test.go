@@ -40,6 +40,9 @@ func TestProcessIsMeasured(t *testing.T) {
 	if rss, err := p.RSS(); err != nil || rss < 4096 {
 		t.Errorf("the RSS is %v, %v", rss, err)
 	}
+	if peak, err := p.PeakRSS(); err != nil || peak < 4096 {
+		t.Errorf("the highest RSS is %v, %v", peak, err)
+	}
 	if n, err := p.Descriptors(); err != nil || n < 3 {
 		t.Errorf("there are %d descriptors, %v", n, err)
 	}

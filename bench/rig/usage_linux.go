@@ -39,15 +39,21 @@ func (p *Process) CPU() (time.Duration, error) {
 }
 
 // RSS returns the memory of the process that is resident now, in bytes.
-func (p *Process) RSS() (float64, error) {
+func (p *Process) RSS() (float64, error) { return p.memory("VmRSS") }
+
+// PeakRSS returns the most memory of the process that was ever resident, in bytes.
+func (p *Process) PeakRSS() (float64, error) { return p.memory("VmHWM") }
+
+// memory returns a line of proc_pid_status(5), in bytes.
+func (p *Process) memory(line string) (float64, error) {
 	status, err := os.ReadFile(p.proc("status"))
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", p.name, err)
 	}
-	_, after, _ := strings.Cut(string(status), "VmRSS:")
+	_, after, _ := strings.Cut(string(status), line+":")
 	var kib float64
 	if _, err := fmt.Sscanf(after, "%g kB", &kib); err != nil {
-		return 0, fmt.Errorf("%s: /proc/PID/status has no VmRSS: %w", p.name, err)
+		return 0, fmt.Errorf("%s: /proc/PID/status has no %s: %w", p.name, line, err)
 	}
 	return kib * 1024, nil
 }

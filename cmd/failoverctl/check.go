@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/coredns/caddy/caddyfile"
@@ -118,7 +119,7 @@ func readServer(name string, b caddyfile.ServerBlock) (server, error) {
 			tokens[i].File = name // caddy names only files that are imported
 		}
 	}
-	block, err := corefile.Parse(tokens, zones)
+	block, err := corefile.Parse(slices.Values(tokens), zones)
 	if err != nil {
 		return server{}, err
 	}

@@ -2,6 +2,7 @@ package corefile_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,7 +34,7 @@ func benchmark(b *testing.B, text string, parts int) {
 	tokens := servers[0].Tokens["failover"]
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := corefile.Parse(tokens, []string{"example.org."}); err != nil {
+		if _, err := corefile.Parse(slices.Values(tokens), []string{"example.org."}); err != nil {
 			b.Fatal(err)
 		}
 	}

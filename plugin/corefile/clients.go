@@ -95,16 +95,14 @@ func clientsNetwork(word string) error {
 // firstRegion returns the front of an error about the first region that decides
 // an answer: under another policy nothing looks at it. Whether the server block
 // can tell a client's region is not seen from here.
-func (s *serverBlock) firstRegion() string {
-	for _, r := range s.records {
-		if r.answer.Policy != model.Clients {
-			continue
-		}
-		for _, t := range r.targets() {
-			if i := slices.IndexFunc(t.answer.Clients, isRegion); i >= 0 {
-				word := t.given["clients"].words[0]
-				return about(r.head, at(word, "clients %s", quoted(t.answer.Clients[i]))).Error()
-			}
+func (r *record) firstRegion() string {
+	if r.answer.Policy != model.Clients {
+		return ""
+	}
+	for _, t := range r.targets() {
+		if i := slices.IndexFunc(t.answer.Clients, isRegion); i >= 0 {
+			word := t.given["clients"].words[0]
+			return about(r.head, at(word, "clients %s", quoted(t.answer.Clients[i]))).Error()
 		}
 	}
 	return ""

@@ -12,6 +12,9 @@
 package corefile
 
 import (
+	"iter"
+	"slices"
+
 	"github.com/coredns/caddy/caddyfile"
 
 	"github.com/coredns-failover/failover/plugin/model"
@@ -21,73 +24,91 @@ import (
 // the directives in order, each directive beginning with its own name, with
 // File and Line set and environment variables already replaced, as caddy does.
 // Zones are those of the server block, lower case and fully qualified.
-func Parse(tokens []caddyfile.Token, zones []string) (model.Block, error) {
-	directives, err := readDirectives(tokens)
-	if err != nil {
-		return model.Block{}, err
-	}
-	s := serverBlock{zones: zones, named: map[string]*record{}}
-	for _, d := range directives {
-		if err := s.add(d); err != nil {
+func Parse(tokens iter.Seq[caddyfile.Token], zones []string) (model.Block, error) {
+	s := newServerBlock(zones)
+	for d, err := range readDirectives(tokens) {
+		if err == nil {
+			err = s.add(d)
+		}
+		if err != nil {
 			return model.Block{}, about(d, err)
 		}
 	}
 	if err := s.refuseLoops(); err != nil {
 		return model.Block{}, err
 	}
-	return s.build()
+	s.block.Records = slices.Clone(s.block.Records) // without the room for more
+	return s.block, nil
 }
 
 // serverBlock is what the directives read so far say.
 type serverBlock struct {
-	zones   []string
-	records []*record          // one for each directive with a name
-	named   map[string]*record // by each of their names
-	process *model.Process     // the directive without a name; nil where there is none
+	block   model.Block
+	named   map[string]*directive // by each of their names
+	aliased []*directive          // those that have aliases
+	checks  lists
+}
+
+func newServerBlock(zones []string) *serverBlock {
+	return &serverBlock{
+		block:  model.Block{Zones: zones, Records: []model.Record{}},
+		named:  map[string]*directive{},
+		checks: newLists(),
+	}
+}
+
+// directive is what is kept of one with a name until all are read. The rest is in the
+// model by then.
+type directive struct {
+	head    []caddyfile.Token // its first line, without the brace
+	aliases []alias
 }
 
 // add reads one directive.
-func (s *serverBlock) add(directive line) error {
-	if len(directive.words) == 1 {
-		return s.addProcess(directive)
+func (s *serverBlock) add(l line) error {
+	if len(l.words) == 1 {
+		return s.addProcess(l)
 	}
-	r, err := parseRecord(directive, s.zones)
+	r, err := parseRecord(l, s.block.Zones)
 	if err != nil {
 		return err
 	}
-	s.records = append(s.records, r)
-	return s.addNames(r)
+	if err := s.addNames(r); err != nil {
+		return err
+	}
+	if s.block.Region == "" {
+		s.block.Region = r.firstRegion()
+	}
+	if s.block.Heartbeat == "" {
+		s.block.Heartbeat = r.firstHeartbeat()
+	}
+	return s.build(r)
 }
 
 // addNames makes the record known by its names, each of which must be new.
 func (s *serverBlock) addNames(r *record) error {
+	d := &directive{head: slices.Clone(r.head.words), aliases: r.aliases()}
+	if len(d.aliases) > 0 {
+		s.aliased = append(s.aliased, d)
+	}
 	for i, name := range r.names {
 		word := r.head.words[i+1]
 		if first, found := s.named[name]; found {
-			return at(word, "%s is a record already, at %s", quoted(word.Text), place(first.head.words[0]))
+			return at(word, "%s is a record already, at %s", quoted(word.Text), place(first.head[0]))
 		}
-		s.named[name] = r
+		s.named[name] = d
 	}
 	return nil
 }
 
-// build returns the model: one record for each name of each directive.
-func (s *serverBlock) build() (model.Block, error) {
-	block := model.Block{
-		Zones:     s.zones,
-		Records:   make([]model.Record, 0, len(s.named)),
-		Process:   s.process,
-		Region:    s.firstRegion(),
-		Heartbeat: s.firstHeartbeat(),
-	}
-	for _, r := range s.records {
-		for _, name := range r.names {
-			built, err := r.build(name)
-			if err != nil {
-				return model.Block{}, about(r.head, err)
-			}
-			block.Records = append(block.Records, built)
+// build adds what the directive says to the model: one record for each of its names.
+func (s *serverBlock) build(r *record) error {
+	for _, name := range r.names {
+		built, err := r.build(name, s.checks)
+		if err != nil {
+			return err
 		}
+		s.block.Records = append(s.block.Records, built)
 	}
-	return block, nil
+	return nil
 }

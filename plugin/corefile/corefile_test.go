@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,7 +33,7 @@ func parse(text string) ([]model.Block, error) {
 				tokens[i].File = "Corefile"
 			}
 		}
-		block, err := corefile.Parse(tokens, zones(s.Keys))
+		block, err := corefile.Parse(slices.Values(tokens), zones(s.Keys))
 		if err != nil {
 			return nil, err
 		}

@@ -65,19 +65,21 @@ func (h *health) setRequire(l line) (err error) {
 func (h *health) says() bool { return h.none || len(h.checks) > 0 }
 
 // forRecord returns the checks as the record of that name has them.
-func (h *health) forRecord(name string) ([]model.Check, error) {
-	var checks []model.Check
+func (h *health) forRecord(name string, known lists) ([]model.Check, error) {
+	if len(h.checks) == 0 {
+		return nil, nil
+	}
+	checks := make([]model.Check, len(h.checks))
 	seen := make(map[model.Check]*check, len(h.checks))
 	for i := range h.checks {
 		c := &h.checks[i]
-		m := c.forName(name)
-		if first, found := seen[m]; found {
+		checks[i] = c.forName(name)
+		if first, found := seen[checks[i]]; found {
 			return nil, at(c.line.words[0], "check: the same check stands at %s already", place(first.line.words[0]))
 		}
-		seen[m] = c
-		checks = append(checks, m)
+		seen[checks[i]] = c
 	}
-	return checks, nil
+	return known.shared(checks), nil
 }
 
 // healthOf returns what decides the target's health: its own word or the
@@ -121,17 +123,15 @@ func (r *record) canFail(t *target) bool {
 // firstHeartbeat returns the front of an error about the first heartbeat that
 // decides the health of a target. Whether the process takes heartbeats in is not
 // seen from here.
-func (s *serverBlock) firstHeartbeat() string {
-	for _, r := range s.records {
-		shared := r.health.firstHeartbeat()
-		for _, t := range r.targets() {
-			c := shared
-			if t.health.says() {
-				c = t.health.firstHeartbeat()
-			}
-			if c != nil {
-				return about(r.head, at(c.line.words[0], "check heartbeat %s", quoted(c.model.Request.Name))).Error()
-			}
+func (r *record) firstHeartbeat() string {
+	shared := r.health.firstHeartbeat()
+	for _, t := range r.targets() {
+		c := shared
+		if t.health.says() {
+			c = t.health.firstHeartbeat()
+		}
+		if c != nil {
+			return about(r.head, at(c.line.words[0], "check heartbeat %s", quoted(c.model.Request.Name))).Error()
 		}
 	}
 	return ""

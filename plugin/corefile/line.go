@@ -1,6 +1,7 @@
 package corefile
 
 import (
+	"iter"
 	"strings"
 
 	"github.com/coredns/caddy/caddyfile"
@@ -35,18 +36,53 @@ func (l line) args() []string {
 	return args
 }
 
-// readDirectives returns the directives that the tokens hold.
-func readDirectives(tokens []caddyfile.Token) ([]line, error) {
-	r := reader{rows: splitRows(tokens)}
-	var directives []line
-	for len(r.rows) > 0 {
-		d, err := r.line(0)
-		if err != nil {
-			return nil, about(d, err)
+// readDirectives returns the directives that the tokens hold, each when it is asked
+// for: what is read of one needs many times the room of its text. An error ends them,
+// and comes with the directive that it is about.
+func readDirectives(tokens iter.Seq[caddyfile.Token]) iter.Seq2[line, error] {
+	return func(yield func(line, error) bool) {
+		for part := range splitDirectives(tokens) {
+			for r := (reader{rows: splitRows(part)}); len(r.rows) > 0; {
+				if d, err := r.line(0); !yield(d, err) || err != nil {
+					return
+				}
+			}
 		}
-		directives = append(directives, d)
 	}
-	return directives, nil
+}
+
+// splitDirectives cuts the tokens where a line begins outside of any block.
+func splitDirectives(tokens iter.Seq[caddyfile.Token]) iter.Seq[[]caddyfile.Token] {
+	return func(yield func([]caddyfile.Token) bool) {
+		var part []caddyfile.Token
+		row, depth := 0, 0 // where the last line begins, and how deep it is
+		for t := range tokens {
+			if len(part) > 0 && !sameLine(part[len(part)-1], t) {
+				depth += deeper(part[row:])
+				row = len(part)
+				if depth <= 0 {
+					if !yield(part) {
+						return
+					}
+					part, row, depth = make([]caddyfile.Token, 0, len(part)), 0, 0
+				}
+			}
+			part = append(part, t)
+		}
+		yield(part)
+	}
+}
+
+// deeper is by how many blocks the line behind the row is deeper than the row.
+func deeper(row []caddyfile.Token) int {
+	switch {
+	case opens(row):
+		return 1
+	case closes(row):
+		return -1
+	default:
+		return 0
+	}
 }
 
 // splitRows cuts the tokens where a new line begins.
@@ -93,7 +129,7 @@ func (r *reader) line(depth int) (line, error) {
 func (r *reader) block(brace caddyfile.Token, depth int) ([]line, error) {
 	var lines []line
 	for len(r.rows) > 0 {
-		if row := r.rows[0]; len(row) == 1 && row[0].Text == "}" {
+		if closes(r.rows[0]) {
 			r.rows = r.rows[1:]
 			return lines, nil
 		}
@@ -106,10 +142,16 @@ func (r *reader) block(brace caddyfile.Token, depth int) ([]line, error) {
 	return nil, at(brace, `the "{" of this line is not closed by a "}"`)
 }
 
+// opens reports whether the row opens a block.
+func opens(row []caddyfile.Token) bool { return len(row) > 1 && row[len(row)-1].Text == "{" }
+
+// closes reports whether the row closes a block.
+func closes(row []caddyfile.Token) bool { return len(row) == 1 && row[0].Text == "}" }
+
 // parseRow returns the row as a line whose block is still to be read.
 func parseRow(row []caddyfile.Token) (line, error) {
 	l := line{words: row}
-	if row[len(row)-1].Text == "{" && len(row) > 1 {
+	if opens(row) {
 		l = line{words: row[:len(row)-1], hasBlock: true}
 	}
 	for _, w := range l.words {

@@ -1,16 +1,38 @@
 package corefile
 
-import "github.com/coredns-failover/failover/plugin/model"
+import (
+	"github.com/coredns/caddy/caddyfile"
+
+	"github.com/coredns-failover/failover/plugin/model"
+)
+
+// alias is a target that is one.
+type alias struct {
+	name string          // lower case and fully qualified
+	text string          // as written
+	line caddyfile.Token // the first word of its line
+}
+
+// aliases returns the record's.
+func (r *record) aliases() []alias {
+	var aliases []alias
+	for _, t := range r.targets() {
+		if t.answer.Kind == model.Alias {
+			aliases = append(aliases, alias{t.answer.Name, t.answer.Text, t.line.words[0]})
+		}
+	}
+	return aliases
+}
 
 // loops looks for aliases that lead back to themselves through records of the
 // server block. It works on directives: all names of one have the same aliases.
 type loops struct {
-	named  map[string]*record
+	named  map[string]*directive
 	exists map[string]bool // every name of a record, what is above one, and every zone
-	state  map[*record]visit
+	state  map[*directive]visit
 }
 
-// visit says how far a record has been followed.
+// visit says how far a directive has been followed.
 type visit uint8
 
 const (
@@ -20,55 +42,54 @@ const (
 
 // refuseLoops finds the first alias that leads back to itself.
 func (s *serverBlock) refuseLoops() error {
-	l := loops{named: s.named, exists: map[string]bool{}, state: map[*record]visit{}}
+	if len(s.aliased) == 0 {
+		return nil
+	}
+	l := loops{named: s.named, exists: map[string]bool{}, state: map[*directive]visit{}}
 	for name := range s.named {
 		for ; name != "" && !l.exists[name]; name = parent(name) {
 			l.exists[name] = true
 		}
 	}
-	for _, zone := range s.zones {
+	for _, zone := range s.block.Zones {
 		l.exists[zone] = true
 	}
-	for _, r := range s.records {
-		if err := l.follow(r); err != nil {
+	for _, d := range s.aliased {
+		if err := l.follow(d); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// follow goes where the record's aliases lead. It recurses at most once for
+// follow goes where the directive's aliases lead. It recurses at most once for
 // each directive.
-func (l *loops) follow(r *record) error {
-	if l.state[r] == done {
+func (l *loops) follow(d *directive) error {
+	if l.state[d] == done {
 		return nil
 	}
-	l.state[r] = onPath
-	for _, t := range r.targets() {
-		next := l.find(t)
+	l.state[d] = onPath
+	for _, a := range d.aliases {
+		next := l.find(a.name)
 		if next == nil {
 			continue
 		}
 		if l.state[next] == onPath {
-			return about(r.head, leadsBack(t, next == r))
+			return about(line{words: d.head}, leadsBack(a, next == d))
 		}
 		if err := l.follow(next); err != nil {
 			return err
 		}
 	}
-	l.state[r] = done
+	l.state[d] = done
 	return nil
 }
 
-// find returns the record that answers for the target, or nil: the exact name,
-// or the wildcard below the closest name that exists (RFC 4592, 3.3.1).
-func (l *loops) find(t *target) *record {
-	if t.answer.Kind != model.Alias {
-		return nil
-	}
-	name := t.answer.Name
-	if r := l.named[name]; r != nil || l.exists[name] {
-		return r
+// find returns the directive of the record that answers for the name, or nil: the
+// exact name, or the wildcard below the closest name that exists (RFC 4592, 3.3.1).
+func (l *loops) find(name string) *directive {
+	if d := l.named[name]; d != nil || l.exists[name] {
+		return d
 	}
 	for !l.exists[name] && name != "" {
 		name = parent(name)
@@ -79,11 +100,10 @@ func (l *loops) find(t *target) *record {
 	return l.named["*."+name]
 }
 
-func leadsBack(t *target, itself bool) error {
-	word := t.line.words[0]
+func leadsBack(a alias, itself bool) error {
 	if itself {
-		return at(word, `alias %s leads back to this record; for what the next plugins say, write "next"`,
-			quoted(t.answer.Text))
+		return at(a.line, `alias %s leads back to this record; for what the next plugins say, write "next"`,
+			quoted(a.text))
 	}
-	return at(word, "alias %s leads back to this record through its own aliases", quoted(t.answer.Text))
+	return at(a.line, "alias %s leads back to this record through its own aliases", quoted(a.text))
 }

@@ -27,11 +27,11 @@ func (s *serverBlock) addProcess(directive line) error {
 	if !directive.hasBlock {
 		return at(word, `it has neither a name nor a block; write "failover NAME... {"`)
 	}
-	if s.process != nil {
-		return at(word, "the settings of the process stand at %s already", s.process.Place)
+	if s.block.Process != nil {
+		return at(word, "the settings of the process stand at %s already", s.block.Process.Place)
 	}
-	s.process = &model.Process{Place: place(word), Stale: model.DefaultStale, StatusTo: model.DefaultStatusTo}
-	_, err := apply(s.process, processProperties, directive.block, unknownSetting)
+	s.block.Process = &model.Process{Place: place(word), Stale: model.DefaultStale, StatusTo: model.DefaultStatusTo}
+	_, err := apply(s.block.Process, processProperties, directive.block, unknownSetting)
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -154,13 +155,13 @@ func TestImportFile(t *testing.T) {
 func TestTokens(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"no tokens", "", ""},
-		{"closed twice", "failover www.example.org {\n}\n}", `Corefile:3: failover: this "}" closes nothing`},
+		{"closed twice", "failover www.example.org {\nprimary 192.0.2.1\ncheck icmp\n}\n}", `Corefile:5: failover: this "}" closes nothing`},
 		{"never closed", "failover www.example.org {\nprimary 192.0.2.1", `Corefile:1: record "www.example.org": the "{" of this line is not closed by a "}"`},
 		{"brace alone", "{", `Corefile:1: failover: a "{" stands at the end of the line whose block it opens, not on the next line`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := corefile.Parse(tokens(tt.text), []string{"example.org."})
+			_, err := corefile.Parse(slices.Values(tokens(tt.text)), []string{"example.org."})
 			if got := message(err); got != tt.want {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}

@@ -13,6 +13,9 @@ func (s *step) pickAll(q *query, sample *sample) {
 // allPicks are those of all options, or nil where one is another record, which
 // has a choice of its own for each query.
 func (s *step) allPicks() []Pick {
+	if len(s.options) == 1 {
+		return s.options[0].picks
+	}
 	var all []Pick
 	for i := range s.options {
 		if s.options[i].child != nil {

@@ -128,7 +128,7 @@ func (d *Decision) standby(m *match, i int) int {
 
 // pick samples the addresses of the targets that the policy chooses.
 func (s *step) pick(m *match, sample *sample) {
-	sample.limit = s.limit
+	sample.limit = int(s.limit)
 	switch {
 	case s.picks != nil:
 		sample.add(s.picks)

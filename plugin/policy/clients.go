@@ -27,8 +27,8 @@ const (
 	continent   = "continent"
 )
 
-func newClients(tiers []model.Tier) clients {
-	c := clients{regions: map[region][]ref{}}
+func newClients(tiers []model.Tier) *clients {
+	c := &clients{regions: map[region][]ref{}}
 	for i, tier := range tiers {
 		for j := range tier {
 			for _, value := range tier[j].Clients {

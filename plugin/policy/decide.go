@@ -47,18 +47,18 @@ type Decision struct {
 	// treats differently.
 	Kind  Kind
 	State State
-	// Tier is the active tier: 1 is the primary. It is 0 where there is none.
-	Tier int
-	// Held is whether that is because a better one, which is eligible again, is
+	// Held is whether Tier answers because a better one, which is eligible again, is
 	// held back.
 	Held bool
+	// apart is whether there are clients that the first step does not take.
+	apart bool
+	// Tier is the active tier: 1 is the primary. It is 0 where there is none.
+	Tier int
 
 	// steps are the lines of the table that hold now, in order: a client gets
 	// the first that takes it. The last one takes every client.
 	steps []step
 	rules *Rules
-	// apart is whether there are clients that the first step does not take.
-	apart bool
 }
 
 // Decide says what the record answers in family f. This is the decision table:
@@ -122,9 +122,13 @@ func (r *Record) Eligible(f Family) []bool {
 	return eligible
 }
 
-// add makes the next step ready for whom it takes.
+// add makes the next step ready for whom it takes. Where the first one takes every
+// client nobody gets to another, but for trickle.
 func (d *Decision) add(s step) {
-	s.rules, s.limit, s.trickles = d.rules, d.rules.Limit, s.enough && d.rules.Trickle > 0
+	if len(d.steps) > 0 && d.steps[0].everyone && d.rules.Trickle == 0 {
+		return
+	}
+	s.rules, s.limit, s.trickles = d.rules, int32(d.rules.Limit), s.enough && d.rules.Trickle > 0
 	for i := range s.options {
 		s.apart = s.apart || s.options[i].apart()
 	}
@@ -227,6 +231,6 @@ func (d *Decision) healthy() bool { return d.Kind == Answer && d.State <= Failed
 
 // Differs reports whether two decisions differ in what is told of them: the
 // kind of answer, the state or the active tier.
-func (d Decision) Differs(from Decision) bool {
+func (d *Decision) Differs(from *Decision) bool {
 	return d.Kind != from.Kind || d.State != from.State || d.Tier != from.Tier
 }

@@ -215,11 +215,11 @@ func TestDiffers(t *testing.T) {
 		{Kind: Answer, State: Normal, Tier: 2},
 		{Kind: Answer, State: FailedOver, Tier: 3},
 	} {
-		if !d.Differs(other) {
+		if !d.Differs(&other) {
 			t.Errorf("%+v does not differ from %+v", d, other)
 		}
 	}
-	if d.Differs(d) {
+	if d.Differs(&d) {
 		t.Error("a decision differs from itself")
 	}
 }

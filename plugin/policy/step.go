@@ -15,14 +15,14 @@ type step struct {
 	everyone bool // it takes every client
 	apart    bool // there is an option that has nothing for some clients
 
-	Tier  int
-	limit int    // of the rules; most answers need nothing else of them
-	picks []Pick // of all options, if none is another record (policy all)
-
-	rules     *Rules
+	Tier      int
+	limit     int32 // of the rules; most answers need nothing else of them
 	family    Family
-	scattered bool // there are options in different places (policy nearest)
-	at        int  // the tier that it is of, from 0
+	scattered bool   // there are options in different places (policy nearest)
+	picks     []Pick // of all options, if none is another record (policy all)
+
+	rules *Rules
+	at    int // the tier that it is of, from 0
 
 	// options are the targets that may be answered; where Kind is not Answer,
 	// those that it is about.

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"slices"
+
 	"github.com/coredns-failover/failover/plugin/model"
 )
 
@@ -80,23 +82,31 @@ func (t *Target) Eligible(f Family) bool {
 }
 
 // options are the target with its eligible addresses of family f, and with all
-// of them; nil where there are none.
+// of them; nil where there are none. Mostly they are the same.
 func (t *Target) options(order int, f Family) (eligible, candidate *option) {
 	if t.Record != nil {
 		return t.nestedOptions(order, f)
 	}
-	healthy := option{Target: t.Target, order: order}
-	all := healthy
+	candidate = t.option(order, func(a Address) bool { return f.Has(a.Addr) })
+	if !slices.ContainsFunc(t.Addresses, func(a Address) bool { return f.Has(a.Addr) && !a.Eligible }) {
+		return candidate, candidate
+	}
+	return t.option(order, func(a Address) bool { return f.Has(a.Addr) && a.Eligible }), candidate
+}
+
+// option is the target with those of its addresses that count; nil where none does.
+func (t *Target) option(order int, counts func(Address) bool) *option {
+	var o *option
 	for _, a := range t.Addresses {
-		if !f.Has(a.Addr) {
+		if !counts(a) {
 			continue
 		}
-		all.add(a)
-		if a.Eligible {
-			healthy.add(a)
+		if o == nil {
+			o = &option{Target: t.Target, order: order}
 		}
+		o.add(a)
 	}
-	return healthy.orNone(), all.orNone()
+	return o
 }
 
 func (o *option) add(a Address) {
@@ -108,13 +118,6 @@ func (o *option) measure(a Address) {
 	if a.Meter != nil {
 		o.measured = append(o.measured, a)
 	}
-}
-
-func (o *option) orNone() *option {
-	if len(o.picks) == 0 {
-		return nil
-	}
-	return o
 }
 
 func (v *view) hasCandidates() bool { return len(v.serving)+len(v.drained) > 0 }

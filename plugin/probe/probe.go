@@ -21,6 +21,7 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+	"unique"
 
 	"github.com/coredns-failover/failover/plugin/model"
 )
@@ -126,7 +127,7 @@ func (e *execution) serverName() string {
 // the check itself, compiled expressions, the contents of files. It keeps all that
 // it ever made. It must not be used by several goroutines at once.
 type Kit struct {
-	plans    map[model.Check]*plan
+	plans    map[unique.Handle[model.Check]]*plan // a handle is small, and a check is not
 	patterns map[string]*regexp.Regexp
 	files    map[model.TLSOptions]*files
 }
@@ -134,7 +135,7 @@ type Kit struct {
 // NewKit returns a Kit without content.
 func NewKit() *Kit {
 	return &Kit{
-		plans:    make(map[model.Check]*plan),
+		plans:    make(map[unique.Handle[model.Check]]*plan),
 		patterns: make(map[string]*regexp.Regexp),
 		files:    make(map[model.TLSOptions]*files),
 	}
@@ -144,13 +145,14 @@ func NewKit() *Kit {
 // is set. It fails on a type that no probe exists for, or on a bad expression;
 // package corefile lets neither through.
 func (k *Kit) Prober(check model.Check, addr netip.Addr) (Prober, error) {
-	ready, ok := k.plans[check]
+	key := unique.Make(check)
+	ready, ok := k.plans[key]
 	if !ok {
 		var err error
 		if ready, err = k.prepare(check); err != nil {
 			return Prober{}, err
 		}
-		k.plans[check] = ready
+		k.plans[key] = ready
 	}
 	return Prober{plan: ready, addr: addr}, nil
 }

@@ -7,8 +7,14 @@ import (
 	"time"
 )
 
-// pause is the least time between two writes.
-const pause = time.Second
+const (
+	// pause is the least time between two writes.
+	pause = time.Second
+	// share is how many times as long as the last write the time until the next is at
+	// least. A state of 200,000 verdicts takes a second of a core to write, which is
+	// not to be had every second because each of them changes.
+	share = 10
+)
 
 // File is a state file that is kept up to date.
 type File struct {
@@ -27,8 +33,9 @@ type File struct {
 }
 
 // Open keeps the file at path up to date until Close: it is written at most a
-// second after each change, and without one after every, which is at least a
-// second, so that its time says that all was still true. What writers that were
+// second after each change, or ten times as long as the last write took where that
+// is more, and without one after every, which is at least a second, so that its time
+// says that all was still true. What writers that were
 // killed have left beside it is removed. Nothing is written before the first
 // change or the end of every: what the file holds stays until there is more to
 // say.
@@ -86,7 +93,8 @@ func (f *File) Written() time.Time {
 
 // run writes the state when it is due, which is
 //
-//	it has changed           -> at once, or a second after the last write began
+//	it has changed           -> at once, or a second after the last write began, or
+//	                            ten times as long as that took where that is more
 //	the last write failed    -> a second after it began
 //	otherwise                -> every after it began
 //
@@ -94,18 +102,19 @@ func (f *File) Written() time.Time {
 // time.
 func (f *File) run() {
 	defer close(f.done)
-	var last time.Time
+	var free time.Time // when it may be written again
 	due := time.Now().Add(f.every)
 	for changed := f.changed; ; {
 		select {
 		case <-changed:
 			changed = nil // more of them say nothing new
-			if next := last.Add(pause); next.Before(due) {
-				due = next
+			if free.Before(due) {
+				due = free
 			}
 		case <-time.After(time.Until(due)):
-			last, changed = time.Now(), f.changed
-			due = last.Add(f.save(last))
+			began := time.Now()
+			due = began.Add(f.save(began))
+			free, changed = began.Add(max(pause, share*time.Since(began))), f.changed
 		case <-f.closing:
 			f.save(time.Now())
 			return
