@@ -44,6 +44,13 @@ fmt: build/golangci-lint ## format the code as lint wants it
 bench: build/coredns ## run the benchmarks (BENCH=regexp)
 	FAILOVER_COREDNS=$(CURDIR)/build/coredns $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
+build/peers: $(shell find bench -name '*.go') go.mod go.sum
+	$(GO) build -o $@ ./bench/peers
+
+.PHONY: bench-peers
+bench-peers: build/coredns build/peers ## measure beside gdnsd and HAProxy into bench/RESULTS.md (PEERS=flags)
+	build/peers $(PEERS)
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME=30s
 	@grep -r --include='*_test.go' '^func Fuzz' . | sed -E 's|^(.*)/[^/]*:func (Fuzz[A-Za-z0-9_]*).*|\1 \2|' | \

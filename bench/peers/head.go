@@ -1,0 +1,29 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/coredns-failover/failover/bench/rig"
+)
+
+var (
+	gdnsd   = rig.Need{Program: "gdnsd", Package: "gdnsd"}
+	haproxy = rig.Need{Program: "haproxy", Package: "haproxy"}
+)
+
+// head is the section that says on what was measured. Versions are those of
+// this run, which a section of an earlier one may not have had.
+func head(ctx context.Context, s settings) rig.Section {
+	versions := []string{
+		"* Machine: " + rig.Machine(),
+		"* failover: " + rig.Version(ctx, s.coredns, "-version"),
+	}
+	for _, p := range []struct{ name, command string }{
+		{"HAProxy", "haproxy -v"}, {"gdnsd", "dpkg-query -W gdnsd"},
+	} {
+		versions = append(versions, fmt.Sprintf("* %s: %s", p.name, rig.Version(ctx, strings.Fields(p.command)...)))
+	}
+	return rig.Section{Name: "head", Title: "Machine and versions", Notes: []string{strings.Join(versions, "\n")}}
+}

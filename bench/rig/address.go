@@ -1,0 +1,66 @@
+package rig
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// FreePort returns a port that is free on every address of this machine, for
+// UDP and TCP, now.
+func FreePort(ctx context.Context) (string, error) {
+	var lc net.ListenConfig
+	for range 100 {
+		listener, err := lc.Listen(ctx, "tcp4", "0.0.0.0:0")
+		if err != nil {
+			return "", err
+		}
+		port := strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+		packets, err := lc.ListenPacket(ctx, "udp4", "0.0.0.0:"+port)
+		listener.Close()
+		if err == nil {
+			packets.Close()
+			return port, nil
+		}
+	}
+	return "", fmt.Errorf("no port is free for both UDP and TCP")
+}
+
+// TargetIP is the address of the nth target, from 0 on: one of its own for each of
+// the first four million, none of them in 127.0.0.0/16.
+func TargetIP(n int) string {
+	return fmt.Sprintf("127.%d.%d.%d", 1+n/62500, n/250%250, 1+n%250)
+}
+
+// AnswersDNS is an Up: the server at address answers the question for an A record
+// of name with one.
+func AnswersDNS(address, name string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		m := new(dns.Msg).SetQuestion(dns.Fqdn(name), dns.TypeA)
+		client := dns.Client{Timeout: time.Second}
+		reply, _, err := client.ExchangeContext(ctx, m, address)
+		if err != nil {
+			return err
+		}
+		if len(reply.Answer) == 0 {
+			return fmt.Errorf("%s has no answer for %s", address, name)
+		}
+		return nil
+	}
+}
+
+// Accepts is an Up: the TCP endpoint accepts a connection.
+func Accepts(address string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		dialer := net.Dialer{Timeout: time.Second}
+		conn, err := dialer.DialContext(ctx, "tcp", address)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	}
+}

@@ -1,0 +1,11 @@
+// Package rig runs programs side by side and says what they cost: it starts and
+// stops them, reads the system's own accounting of their CPU time and memory,
+// measures them in alternating rounds, and writes what came out as Markdown.
+//
+// The accounting is Linux's; elsewhere it is an error that says so.
+package rig
+
+import "errors"
+
+// errNotLinux is the accounting of other systems.
+var errNotLinux = errors.New("CPU time and memory are read from /proc, which only Linux has")

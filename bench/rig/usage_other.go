@@ -1,0 +1,14 @@
+//go:build !linux
+
+package rig
+
+import "time"
+
+// CPU is an error here.
+func (p *Process) CPU() (time.Duration, error) { return 0, errNotLinux }
+
+// RSS is an error here.
+func (p *Process) RSS() (float64, error) { return 0, errNotLinux }
+
+// Descriptors is an error here.
+func (p *Process) Descriptors() (int, error) { return 0, errNotLinux }
