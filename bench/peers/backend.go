@@ -57,13 +57,13 @@ func (b *backend) serve(conn net.Conn) {
 	r := readers.Get().(*bufio.Reader)
 	defer readers.Put(r)
 	r.Reset(conn)
-	hangs := b.hangs(conn)
+	ip, _, _ := net.SplitHostPort(conn.LocalAddr().String())
 	for {
 		path, last, err := readRequest(r)
 		if err != nil {
 			return
 		}
-		if hangs && b.hanging.Load() {
+		if b.hanging.Load() && hangs(ip) {
 			io.Copy(io.Discard, conn) //nolint:errcheck // until the client gives up
 			return
 		}
@@ -73,12 +73,9 @@ func (b *backend) serve(conn net.Conn) {
 	}
 }
 
-// hangs reports whether the target of the connection is one of the half that can be
-// made to hang: that with an even last octet.
-func (*backend) hangs(conn net.Conn) bool {
-	ip := conn.LocalAddr().(*net.TCPAddr).IP
-	return ip[len(ip)-1]%2 == 0
-}
+// hangs reports whether a target is one of the half that can be made to hang: that
+// with an even last octet.
+func hangs(ip string) bool { return (ip[len(ip)-1]-'0')%2 == 0 }
 
 // readRequest reads the head of a request. It returns its path, and whether the
 // connection ends with it.

@@ -19,17 +19,16 @@ const home = "127.0.0.1"
 // up is a name that every name server here answers without a check.
 const up = "up.example.org"
 
-// coredns is CoreDNS at home with blocks of failover, which may be none.
-func coredns(s settings, port, metrics, blocks string) rig.Program {
+// coredns is CoreDNS at home with more lines of its server block, which may be none.
+func coredns(s settings, port, lines string) rig.Program {
 	corefile := fmt.Sprintf(`example.org:%s {
     bind %s
-    prometheus %s:%s
 %s    hosts {
         %s %s
         fallthrough
     }
 }
-`, port, home, home, metrics, blocks, home, up)
+`, port, home, lines, home, up)
 	return rig.Program{
 		Name: "failover", Command: []string{s.coredns, "-conf", "Corefile"},
 		Files: map[string]string{"Corefile": corefile},

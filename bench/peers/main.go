@@ -35,6 +35,7 @@ type scenario struct {
 // scenarios are in the order in which they run.
 var scenarios = []scenario{
 	{"probing", []rig.Need{haproxy, gdnsd}, probing},
+	{"lateness", nil, lateness},
 }
 
 func main() {

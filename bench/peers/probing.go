@@ -3,31 +3,29 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 
 	"github.com/coredns-failover/failover/bench/rig"
 )
 
-// prober is a program that probes, by the number of its checks.
+// checked makes a program that checks so many targets at a port, and listens at
+// another one.
+type checked func(s settings, targets int, target, port string) rig.Program
+
+// prober is a program that probes.
 type prober struct {
-	name string
-	// program has so many checks of targets at a port. It listens on the ports
-	// that are given, the first for its work and the second for its metrics.
-	program func(s settings, targets int, target, port, metrics string) rig.Program
-	// bare is the same with its targets but without their checks, where there is
-	// such a thing.
-	bare func(s settings, targets int, target, port, metrics string) rig.Program
-	// ours has metrics.
-	ours bool
+	name    string
+	program checked
+	// bare has the targets and not their checks, where there is such a thing.
+	bare checked
 }
 
 func (p prober) String() string { return p.name }
 
 // probers are what is compared, ours first.
 var probers = []prober{
-	{name: "failover", program: probingFailover, ours: true},
+	{name: "failover", program: probingFailover},
 	{name: "HAProxy", program: probingHAProxy(" check inter 10s fall 3 rise 3"), bare: probingHAProxy("")},
 	{name: "gdnsd", program: probingGdnsd},
 }
@@ -35,12 +33,10 @@ var probers = []prober{
 const (
 	checks, manyChecks = 10_000, 30_000
 	probingPerCheck    = 1.5 * 1024 // bytes, at most
-	probingLate        = 0.001      // of the probes, at most
-	probingInterval    = 10 * time.Second
 )
 
-func probingFailover(s settings, targets int, target, port, metrics string) rig.Program {
-	return coredns(s, port, metrics, each(groups(targets), func(i int, group []string) string {
+func probingFailover(s settings, targets int, target, port string) rig.Program {
+	return coredns(s, port, each(groups(targets), func(i int, group []string) string {
 		return fmt.Sprintf(`    failover r%d.example.org {
         primary %s
         check http / {
@@ -54,8 +50,8 @@ func probingFailover(s settings, targets int, target, port, metrics string) rig.
 	}))
 }
 
-func probingHAProxy(check string) func(s settings, targets int, target, port, metrics string) rig.Program {
-	return func(_ settings, targets int, target, port, _ string) rig.Program {
+func probingHAProxy(check string) checked {
+	return func(_ settings, targets int, target, port string) rig.Program {
 		return haproxyServer(port, each(groups(targets), func(i int, group []string) string {
 			var b strings.Builder
 			fmt.Fprintf(&b, "backend r%d\n    option httpchk GET /\n", i)
@@ -67,7 +63,7 @@ func probingHAProxy(check string) func(s settings, targets int, target, port, me
 	}
 }
 
-func probingGdnsd(_ settings, targets int, target, port, _ string) rig.Program {
+func probingGdnsd(_ settings, targets int, target, port string) rig.Program {
 	if targets == 0 {
 		return gdnsdServer(port, "", "", "")
 	}
@@ -130,10 +126,8 @@ func (r probingRun) measure(ctx context.Context) (rig.Figures, error) {
 }
 
 // idle returns the memory of the program without checks.
-func (r probingRun) idle(
-	ctx context.Context, program func(s settings, targets int, target, port, metrics string) rig.Program, targets int,
-) (float64, error) {
-	process, _, err := r.start(ctx, program, targets)
+func (r probingRun) idle(ctx context.Context, program checked, targets int) (float64, error) {
+	process, err := r.start(ctx, program, targets)
 	if err != nil {
 		return 0, err
 	}
@@ -150,7 +144,7 @@ func (r probingRun) busy(ctx context.Context) (rig.Figures, error) {
 	if err != nil {
 		return nil, err
 	}
-	process, port, err := r.start(ctx, r.prober.program, r.targets)
+	process, err := r.start(ctx, r.prober.program, r.targets)
 	if err != nil {
 		return nil, err
 	}
@@ -158,41 +152,16 @@ func (r probingRun) busy(ctx context.Context) (rig.Figures, error) {
 	if err := r.crowd.await(ctx, before+float64(r.targets)); err != nil {
 		return nil, err
 	}
-	if !r.prober.ours {
-		return r.crowd.cost(ctx, process, r.window)
-	}
-	first, err := scrape(ctx, port)
-	if err != nil {
-		return nil, err
-	}
-	figures, err := r.crowd.cost(ctx, process, r.window)
-	if err != nil {
-		return nil, err
-	}
-	last, err := scrape(ctx, port)
-	if err != nil {
-		return nil, err
-	}
-	if share, err := late(first, last, "http"); err == nil { // a build from before the metric has none
-		figures["late"] = share
-	}
-	return figures, nil
+	return r.crowd.cost(ctx, process, r.window)
 }
 
-// start starts the program on ports of its own, and returns that of its metrics.
-func (r probingRun) start(
-	ctx context.Context, program func(s settings, targets int, target, port, metrics string) rig.Program, targets int,
-) (*rig.Process, string, error) {
+// start starts the program on a port of its own.
+func (r probingRun) start(ctx context.Context, program checked, targets int) (*rig.Process, error) {
 	port, err := rig.FreePort(ctx)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	metrics, err := rig.FreePort(ctx)
-	if err != nil {
-		return nil, "", err
-	}
-	process, err := program(r.settings, targets, r.crowd.port, port, metrics).Start(ctx)
-	return process, metrics, err
+	return program(r.settings, targets, r.crowd.port, port).Start(ctx)
 }
 
 // await waits until the backend has answered so many probes.
@@ -248,29 +217,19 @@ func (c *crowd) account(ctx context.Context, process *rig.Process) (rig.Figures,
 func probingMeasures(medians []rig.Figures, targets int) []rig.Measure {
 	of := fmt.Sprintf("%d,000 HTTP checks at 10 s: ", targets/1000)
 	ours, theirs := medians[0], medians[1]
-	bare := maps.Clone(theirs)
-	bare["memory"] = theirs["memory beyond targets"]
-	measures := []rig.Measure{{
+	return []rig.Measure{{
 		What: of + "CPU per probe", Show: rig.Microseconds, Figures: figures("cpu", medians),
 		Goal: rig.AtMost(ours["cpu"], theirs["cpu"], "at most HAProxy's"),
 	}, {
 		What: of + "RSS per check beyond none", Show: rig.KiB,
 		Figures: append(figures("memory", medians),
-			rig.Figure{Program: "HAProxy, beyond the same servers without check", Value: bare["memory"]}),
+			rig.Figure{Program: "HAProxy, beyond the same servers without check", Value: theirs["memory beyond targets"]}),
 		Goal: rig.AtMost(ours["memory"], probingPerCheck, "at most 1.5 KiB"),
 	}, {
 		What: of + "RSS in all", Show: rig.MiB, Figures: figures("rss", medians),
 	}, {
 		What: of + "probes a second (more is more work)", Show: rig.Count, Figures: figures("rate", medians),
 	}}
-	if late, ok := ours["late"]; ok {
-		measures = append(measures, rig.Measure{
-			What: of + "probes that start more than 50 ms late", Show: rig.Percent,
-			Figures: figures("late", medians[:1]),
-			Goal:    rig.AtMost(late, probingLate, "at most 0.1%"),
-		})
-	}
-	return measures
 }
 
 // figures are those of one name, ours first.
@@ -282,4 +241,13 @@ func figures(name string, medians []rig.Figures) []rig.Figure {
 	return all
 }
 
-const probingNote = "One"
+const probingNote = "Every target is an address of its own in 127.0.0.0/8, probed with `GET /` every 10 s " +
+	"(timeout 4 s, threshold 3), in groups of 250 (gdnsd refuses more than 360): records of one tier, HAProxy's " +
+	"backends, gdnsd's *multifo*. Measured once every target has been probed: user and system time of the process " +
+	"(/proc/PID/stat, all threads) by the probes that the backend, another process, has answered in that window. " +
+	"A check of HAProxy is HTTP/1.0 and closed by the server, as is gdnsd's.\n\n" +
+	"RSS is VmRSS at the end of that window, less that of the same program with the same configuration without " +
+	"records (HAProxy: without backends; gdnsd: without service types, plugins and their names), by the number of " +
+	"targets: it is the cost of a target with its check and its share of a record. Records with one or two " +
+	"targets cost more than that. The smaller figure of HAProxy leaves out what a server costs without a check. " +
+	"RSS of ours holds garbage that Go has not collected yet."
