@@ -36,6 +36,8 @@ type scenario struct {
 var scenarios = []scenario{
 	{"probing", []rig.Need{haproxy, gdnsd}, probing},
 	{"lateness", nil, lateness},
+	{"switching", []rig.Need{gdnsd}, switching},
+	{"watch", nil, watch},
 }
 
 func main() {
