@@ -7,14 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-
-	"github.com/coredns-failover/failover/bench/rig"
 )
 
 // backendWord as the first argument makes this program a backend: a process of
@@ -117,68 +114,6 @@ func (b *backend) answer(path string, last bool) []byte {
 	if last {
 		connection = "close"
 	}
-	return fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: %s\r\n\r\n%s",
-		len(body), connection, body)
-}
-
-// crowd is a backend process for every address of 127.0.0.0/8.
-type crowd struct {
-	*rig.Process
-	port string
-}
-
-func startCrowd(ctx context.Context) (*crowd, error) {
-	port, err := rig.FreePort(ctx)
-	if err != nil {
-		return nil, err
-	}
-	process, err := startBackend(ctx, "0.0.0.0:"+port)
-	if err != nil {
-		return nil, err
-	}
-	return &crowd{process, port}, nil
-}
-
-// startBackend starts a backend at address as a process of its own.
-func startBackend(ctx context.Context, address string) (*rig.Process, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	return rig.Program{
-		Name: "backend", Command: []string{self, backendWord, address}, Up: rig.Accepts(address),
-	}.Start(ctx)
-}
-
-// probes returns how many probes the backend has answered.
-func (c *crowd) probes(ctx context.Context) (float64, error) {
-	text, err := fetch(ctx, "http://127.0.0.1:"+c.port+"/backend/probes")
-	if err != nil {
-		return 0, err
-	}
-	return strconv.ParseFloat(text, 64)
-}
-
-// hang makes half of the targets accept connections and never answer.
-func (c *crowd) hang(ctx context.Context) error {
-	_, err := fetch(ctx, "http://127.0.0.1:"+c.port+"/backend/hang")
-	return err
-}
-
-// fetch returns the body of a URL.
-func fetch(ctx context.Context, url string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return "", err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", url, response.Status)
-	}
-	return string(body), err
+	const head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: %s\r\n\r\n"
+	return fmt.Appendf(nil, head+"%s", len(body), connection, body)
 }

@@ -42,7 +42,7 @@ var (
 )
 
 const (
-	kills      = 20                     // in a round, where primaries are killed all at once
+	kills      = 20                     // in a round, where all primaries are killed at once
 	watchKills = 40                     // in a round, one by one: five rounds have 200
 	slowly     = 5 * time.Millisecond   // between two questions for each of so many
 	closely    = 500 * time.Microsecond // between two questions for one
@@ -214,11 +214,12 @@ func switchingMeasures(took [][]float64, switchers []switcher, median, slowest s
 	}
 }
 
-const switchingNote = "Each primary is an HTTP server, a process of its own, which is ended with SIGKILL at a random moment of the " +
-	"interval, 20 of them in a round. The time is from that signal to the first answer with the secondary; each " +
-	"record is asked for every 5 ms. Threshold 3 everywhere. gdnsd has one interval, of whole seconds, and fails " +
-	"over after three failures that are an interval apart; ours looks again after `fast_interval` once a probe has " +
-	"failed, which is why it is faster: not since it would probe healthy targets more often. HAProxy answers no DNS."
+const switchingNote = "Each primary is an HTTP server, a process of its own, which is ended with SIGKILL at " +
+	"a random moment of the interval, 20 of them in a round. The time is from that signal to the first " +
+	"answer with the secondary; each record is asked for every 5 ms. Threshold 3 everywhere.\n\n" +
+	"gdnsd has one interval, of whole seconds, and fails over after three failures that are an interval " +
+	"apart; ours looks again after `fast_interval` once a probe has failed, and probes healthy targets no " +
+	"more often than gdnsd does. HAProxy answers no DNS."
 
-const watchNote = "As above, but with `interval 10s` and `watch`: primaries are killed one after the other, and the record is " +
-	"asked for every 0.5 ms, over one socket. No peer has such a thing."
+const watchNote = "As above, but with `interval 10s` and `watch`: primaries are killed one after the other, " +
+	"and the record is asked for every 0.5 ms, over one socket. No peer has such a thing."
