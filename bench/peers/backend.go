@@ -23,7 +23,9 @@ const backendWord = "backend"
 // target of 127.0.0.0/8 at once.
 type backend struct {
 	probes  atomic.Int64
+	targets atomic.Int64 // that have been probed since they were forgotten
 	hanging atomic.Bool
+	seen    [1 << 24 / 64]atomic.Uint64 // a bit for each target of 127.0.0.0/8
 }
 
 // runBackend serves until the process is ended.
@@ -54,25 +56,25 @@ func (b *backend) serve(conn net.Conn) {
 	r := readers.Get().(*bufio.Reader)
 	defer readers.Put(r)
 	r.Reset(conn)
-	ip, _, _ := net.SplitHostPort(conn.LocalAddr().String())
+	ip := conn.LocalAddr().(*net.TCPAddr).IP.To4()
 	for {
 		path, last, err := readRequest(r)
 		if err != nil {
 			return
 		}
-		if b.hanging.Load() && hangs(ip) {
+		if b.hanging.Load() && hangs(ip[3]) {
 			io.Copy(io.Discard, conn) //nolint:errcheck // until the client gives up
 			return
 		}
-		if _, err := conn.Write(b.answer(path, last)); err != nil || last {
+		if _, err := conn.Write(b.answer(ip, path, last)); err != nil || last {
 			return
 		}
 	}
 }
 
-// hangs reports whether a target is one of the half that can be made to hang: that
-// with an even last octet.
-func hangs(ip string) bool { return (ip[len(ip)-1]-'0')%2 == 0 }
+// hangs reports whether a target is one of the half that can be made to hang, by the
+// last octet of its address.
+func hangs(octet byte) bool { return octet%2 == 0 }
 
 // readRequest reads the head of a request. It returns its path, and whether the
 // connection ends with it.
@@ -100,15 +102,19 @@ func readRequest(r *bufio.Reader) (path string, last bool, err error) {
 
 // answer is the response to a probe, or to one of the paths by which the backend
 // is steered.
-func (b *backend) answer(path string, last bool) []byte {
+func (b *backend) answer(ip net.IP, path string, last bool) []byte {
 	body := "ok"
 	switch path {
 	case "/backend/probes":
 		body = strconv.FormatInt(b.probes.Load(), 10)
+	case "/backend/targets":
+		body = strconv.FormatInt(b.targets.Load(), 10)
+	case "/backend/forget":
+		b.forget()
 	case "/backend/hang":
 		b.hanging.Store(true)
 	default:
-		b.probes.Add(1)
+		b.note(ip)
 	}
 	connection := "keep-alive"
 	if last {
@@ -116,4 +122,21 @@ func (b *backend) answer(path string, last bool) []byte {
 	}
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: %s\r\n\r\n"
 	return fmt.Appendf(nil, head+"%s", len(body), connection, body)
+}
+
+// note counts a probe of a target.
+func (b *backend) note(ip net.IP) {
+	b.probes.Add(1)
+	n := uint32(ip[1])<<16 | uint32(ip[2])<<8 | uint32(ip[3])
+	if bit := uint64(1) << (n % 64); b.seen[n/64].Or(bit)&bit == 0 {
+		b.targets.Add(1)
+	}
+}
+
+// forget begins to count anew which targets are probed.
+func (b *backend) forget() {
+	for i := range b.seen {
+		b.seen[i].Store(0)
+	}
+	b.targets.Store(0)
 }

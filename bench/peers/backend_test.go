@@ -58,16 +58,12 @@ func TestBackendCountsProbesAndClosesAsItIsAsked(t *testing.T) {
 		}
 	}
 	talk(t, b, "GET /backend/probes HTTP/1.1\r\n\r\n")
-	if n := b.probes.Load(); n != 3 {
-		t.Errorf("%d probes are counted, want 3", n)
+	if probes, targets := b.probes.Load(), b.targets.Load(); probes != 3 || targets != 1 {
+		t.Errorf("%d probes of %d targets are counted, want 3 of 1", probes, targets)
 	}
-}
-
-func TestHalfOfTheTargetsHang(t *testing.T) {
-	for ip, want := range map[string]bool{"127.1.0.2": true, "127.1.0.250": true, "127.1.0.1": false} {
-		if got := hangs(ip); got != want {
-			t.Errorf("hangs(%s) is %v", ip, got)
-		}
+	talk(t, b, "GET /backend/forget HTTP/1.1\r\n\r\n")
+	if targets := b.targets.Load(); targets != 0 {
+		t.Errorf("%d targets are still known", targets)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -42,8 +43,10 @@ func startBackend(ctx context.Context, address string) (*rig.Process, error) {
 }
 
 // probes returns how many probes the backend has answered.
-func (c *crowd) probes(ctx context.Context) (float64, error) {
-	text, err := fetch(ctx, "http://127.0.0.1:"+c.port+"/backend/probes")
+func (c *crowd) probes(ctx context.Context) (float64, error) { return c.count(ctx, "probes") }
+
+func (c *crowd) count(ctx context.Context, what string) (float64, error) {
+	text, err := c.steer(ctx, what)
 	if err != nil {
 		return 0, err
 	}
@@ -52,19 +55,34 @@ func (c *crowd) probes(ctx context.Context) (float64, error) {
 
 // hang makes half of the targets accept connections and never answer.
 func (c *crowd) hang(ctx context.Context) error {
-	_, err := fetch(ctx, "http://127.0.0.1:"+c.port+"/backend/hang")
+	_, err := c.steer(ctx, "hang")
 	return err
 }
 
-// await waits until the backend has answered so many probes.
-func (c *crowd) await(ctx context.Context, probes float64) error {
+// forget begins to count anew which targets are probed.
+func (c *crowd) forget(ctx context.Context) error {
+	_, err := c.steer(ctx, "forget")
+	return err
+}
+
+func (c *crowd) steer(ctx context.Context, what string) (string, error) {
+	return fetch(ctx, "http://"+net.JoinHostPort(home, c.port)+"/backend/"+what)
+}
+
+// await waits until so many targets have been probed, and then until what that has
+// set off is over: verdicts that are new, and the garbage of the start.
+func (c *crowd) await(ctx context.Context, targets int) error {
+	const rest = 5 * time.Second
 	for began := time.Now(); ; {
-		n, err := c.probes(ctx)
-		if err != nil || n >= probes {
+		n, err := c.count(ctx, "targets")
+		if err != nil {
 			return err
 		}
+		if n >= float64(targets) {
+			return rig.Pause(ctx, rest)
+		}
 		if time.Since(began) > 2*time.Minute {
-			return fmt.Errorf("there are %v probes, want %v", n, probes)
+			return fmt.Errorf("%v targets have been probed, want %d", n, targets)
 		}
 		if err := rig.Pause(ctx, 100*time.Millisecond); err != nil {
 			return err

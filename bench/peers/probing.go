@@ -138,11 +138,9 @@ func (r probingRun) idle(ctx context.Context, program checked, targets int) (flo
 	return process.RSS()
 }
 
-// busy measures the program while it probes. Its start is over when every target has
-// been probed; half as many probes again let it come to rest.
+// busy measures the program while it probes, once every target has been probed.
 func (r probingRun) busy(ctx context.Context) (rig.Figures, error) {
-	before, err := r.crowd.probes(ctx)
-	if err != nil {
+	if err := r.crowd.forget(ctx); err != nil {
 		return nil, err
 	}
 	process, err := r.start(ctx, r.prober.program, r.targets)
@@ -150,7 +148,7 @@ func (r probingRun) busy(ctx context.Context) (rig.Figures, error) {
 		return nil, err
 	}
 	defer process.Stop()
-	if err := r.crowd.await(ctx, before+1.5*float64(r.targets)); err != nil {
+	if err := r.crowd.await(ctx, r.targets); err != nil {
 		return nil, err
 	}
 	return r.crowd.cost(ctx, process, r.window)
@@ -195,8 +193,8 @@ func figures(name string, medians []rig.Figures) []rig.Figure {
 
 const probingNote = "Every target is an address of its own in 127.0.0.0/8, probed with `GET /` every 10 s " +
 	"(timeout 4 s, threshold 3), in groups of 250 (gdnsd refuses more than 360): records of one tier, " +
-	"HAProxy's backends, gdnsd's *multifo*. Measured once every target has been probed, and half of them " +
-	"again: user and system time of the process (/proc/PID/stat, all threads) by the probes that the " +
+	"HAProxy's backends, gdnsd's *multifo*. Measured from 5 s after every target has been " +
+	"probed: user and system time of the process (/proc/PID/stat, all threads) by the probes that the " +
 	"backend, another process, has answered in that window. Probes of HAProxy and gdnsd are HTTP/1.0.\n\n" +
 	"RSS is VmRSS at the end of that window, less that of the same program with the same configuration " +
 	"without records (HAProxy: without backends; gdnsd: without service types, plugins and their names), by " +
