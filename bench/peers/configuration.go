@@ -44,8 +44,9 @@ func gdnsdServer(port, services, plugins, zone string) rig.Program {
 		Files: map[string]string{
 			"config": fmt.Sprintf("options => { listen => %s:%s, run_dir => run, state_dir => state }\n%s%s",
 				home, port, services, plugins),
-			"zones/example.org": "@ SOA ns hostmaster 1 7200 1800 259200 900\n@ NS up\nup A " + home + "\n" + zone,
-			"run/":              "", "state/": "",
+			"zones/example.org": "@ SOA ns hostmaster 1 7200 1800 259200 900\n@ NS ns\n" +
+				"ns A " + home + "\nup A " + home + "\n" + zone,
+			"run/": "", "state/": "",
 		},
 		Up: rig.AnswersDNS(net.JoinHostPort(home, port), up),
 	}

@@ -24,7 +24,7 @@ type switcher struct {
 	spread time.Duration
 }
 
-func (s switcher) String() string { return s.name }
+func (one switcher) String() string { return one.name }
 
 // Ours without watch, at one second and beside gdnsd at two.
 var (
