@@ -25,5 +25,7 @@ func head(ctx context.Context, s settings) rig.Section {
 	} {
 		versions = append(versions, fmt.Sprintf("* %s: %s", p.name, rig.Version(ctx, strings.Fields(p.command)...)))
 	}
+	versions = append(versions, "* Commands: `coredns -conf Corefile`, `haproxy -db -f haproxy.cfg`, `gdnsd -c . start`, "+
+		"with what `bench/peers/configuration.go` writes; all on 127.0.0.0/8, the backends in processes of their own")
 	return rig.Section{Name: "head", Title: "Machine and versions", Notes: []string{strings.Join(versions, "\n")}}
 }

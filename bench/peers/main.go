@@ -34,12 +34,19 @@ type scenario struct {
 
 // scenarios are in the order in which they run.
 var scenarios = []scenario{
+	{"probing", []rig.Need{haproxy, gdnsd}, probing},
+	{"lateness", nil, lateness},
+	{"switching", []rig.Need{gdnsd}, switching},
+	{"watch", nil, watch},
 	{"answering", []rig.Need{dnsperf, gdnsd}, answering},
 	{"build", []rig.Need{dnsperf}, tuning},
 	{"start", nil, start},
 }
 
 func main() {
+	if len(os.Args) == 3 && os.Args[1] == backendWord {
+		end(runBackend(os.Args[2]))
+	}
 	var s settings
 	names := flag.String("scenario", "", "run only these `NAMES`, separated by commas: "+strings.Join(known(), ", "))
 	results := flag.String("results", "bench/RESULTS.md", "the report to update")
@@ -51,10 +58,16 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := measure(ctx, s, *names, *results)
 	stop()
+	end(err)
+}
+
+// end is the end of the program.
+func end(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench-peers:", err)
 		os.Exit(1)
 	}
+	os.Exit(0)
 }
 
 func known() []string {

@@ -29,13 +29,13 @@ const (
 	mostSettling = time.Minute
 )
 
-// load is a Corefile to start with, and GOMEMLIMIT where that is not "".
-type load struct {
+// startOf is a Corefile to start with, and GOMEMLIMIT where that is not "".
+type startOf struct {
 	records int
 	limit   string
 }
 
-func (l load) String() string {
+func (l startOf) String() string {
 	s := fmt.Sprintf("%d records", l.records)
 	if l.limit != "" {
 		s += ", GOMEMLIMIT=" + l.limit
@@ -46,8 +46,8 @@ func (l load) String() string {
 // start measures how long CoreDNS takes to start with many records, and how much
 // memory. One record shows what is CoreDNS's own.
 func start(ctx context.Context, s settings) (rig.Section, error) {
-	loads := []load{{1, ""}, {1_000, ""}, {10_000, ""}, {mostStarted, ""}, {mostStarted, "500MiB"}}
-	medians, err := rig.Alternate(ctx, s.rounds, loads, func(ctx context.Context, l load) (rig.Figures, error) {
+	loads := []startOf{{1, ""}, {1_000, ""}, {10_000, ""}, {mostStarted, ""}, {mostStarted, "500MiB"}}
+	medians, err := rig.Alternate(ctx, s.rounds, loads, func(ctx context.Context, l startOf) (rig.Figures, error) {
 		return l.measure(ctx, s.coredns)
 	})
 	if err != nil {
@@ -69,7 +69,7 @@ func start(ctx context.Context, s settings) (rig.Section, error) {
 	return section, nil
 }
 
-func measures(l load, f rig.Figures) []rig.Measure {
+func measures(l startOf, f rig.Figures) []rig.Measure {
 	inTime, inRoom := "", ""
 	if l.records == mostStarted {
 		inTime = rig.AtMost(f["start"], mostStartTime.Seconds(), "at most "+mostStartTime.String())
@@ -85,7 +85,7 @@ func measures(l load, f rig.Figures) []rig.Measure {
 }
 
 // plotted are the figures as gnuplot reads them: those without a limit.
-func plotted(loads []load, medians []rig.Figures) string {
+func plotted(loads []startOf, medians []rig.Figures) string {
 	var b strings.Builder
 	b.WriteString("records\tstart\tcpu\tpeak\tsettled\n")
 	for i, l := range loads {
@@ -96,7 +96,7 @@ func plotted(loads []load, medians []rig.Figures) string {
 	return b.String()
 }
 
-func (l load) measure(ctx context.Context, coredns string) (rig.Figures, error) {
+func (l startOf) measure(ctx context.Context, coredns string) (rig.Figures, error) {
 	port, err := rig.FreePort(ctx)
 	if err != nil {
 		return nil, err
@@ -133,13 +133,13 @@ func (l load) measure(ctx context.Context, coredns string) (rig.Figures, error) 
 
 // settling is how long the checks take to have their verdict: the last one is first
 // probed when all others have been, and fails twice more, 2 s apart.
-func (l load) settling() time.Duration {
+func (l startOf) settling() time.Duration {
 	return min(time.Duration(2*l.records)*time.Millisecond+6*time.Second, mostSettling)
 }
 
-func (load) name(n int) string { return fmt.Sprintf("n%d.example.org", n) }
+func (startOf) name(n int) string { return fmt.Sprintf("n%d.example.org", n) }
 
-func (l load) corefile(port string) string {
+func (l startOf) corefile(port string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "example.org:%s {\n\tbind 127.0.0.1\n", port)
 	for n := range l.records {

@@ -51,7 +51,7 @@ func Percentile(samples []float64, p float64) float64 {
 		return 0
 	}
 	sorted := slices.Sorted(slices.Values(samples))
-	rank := int(p/100*float64(len(sorted)) + 0.999999)
+	rank := int(p/100*float64(len(sorted)) + 0.999999) // rounded up, but not what is no fraction
 	return sorted[min(max(rank, 1), len(sorted))-1]
 }
 
