@@ -97,7 +97,7 @@ type Check[O comparable] struct {
 	timer   *time.Timer        // nil until started
 	due     time.Duration      // since hub.began: when the next probe is to start
 	hurried bool               // the next probe follows at once
-	roused  bool               // probes follow in short steps
+	alarm   alarm
 	cancel  context.CancelFunc // of the probe in flight, or nil
 }
 

@@ -113,7 +113,7 @@ func (c *Check[O]) finish(r result) (report func(), ok bool) {
 	if c.counts(r) {
 		c.count(r)
 	}
-	c.calm()
+	c.settleAlarm(before.Verdict)
 	return c.reports(before, r.err), true
 }
 
@@ -137,8 +137,8 @@ func (c *Check[O]) again(r result) {
 // next returns when the probe after one is due that found something out.
 func (c *Check[O]) next(r result) time.Duration {
 	started := c.hub.since(r.started)
-	if c.roused && c.need == 0 {
-		return started + step
+	if soon := c.alarm.after(); soon > 0 && c.need == 0 {
+		return started + soon
 	}
 	return c.settings.Schedule.next(started, c.pace(r.outcome))
 }

@@ -1,6 +1,10 @@
 package engine
 
-import "time"
+import (
+	"time"
+
+	"github.com/coredns-failover/failover/plugin/verdict"
+)
 
 // Watcher is a Prober that notices by itself when there may be something new to
 // find.
@@ -24,20 +28,60 @@ func (c *Check[O]) Watching() (watched, now bool) {
 // that are refused take no more than 20 ms, with what it takes to notice.
 const step = 8 * time.Millisecond
 
-// rouse probes at once, and goes on in short steps until the verdict is settled.
+// doubt is the time from a probe that found nothing new to the one that makes sure
+// of it: a process that dies closes its connections and its listeners one after the
+// other, and what connects in between seems to succeed.
+const doubt = 100 * time.Millisecond
+
+// alarm is what a check makes of having been roused.
+//
+//	         roused          nothing new          nothing new
+//	calm ------------> roused ----------> doubting ----------> calm
+//	                     ^                    |
+//	                     +--------------------+
+//	                       a run has begun
+//
 // That there is something to look at is no result in itself.
+type alarm uint8
+
+const (
+	calm alarm = iota
+	roused
+	doubting
+)
+
+// rouse probes at once, and goes on in short steps until the verdict is settled.
 func (c *Check[O]) rouse() {
 	c.mu.Lock()
-	c.roused = true
+	c.alarm = roused
 	c.mu.Unlock()
 	c.Hurry()
 }
 
-// calm ends the short steps once no run of results is under way; that of a probe
-// that began before the check was roused does not settle anything.
-func (c *Check[O]) calm() {
-	if c.state.Run == 0 && !c.hurried {
-		c.roused = false
+// settleAlarm takes in that a probe has ended; one that began before the check was
+// roused settles nothing.
+func (c *Check[O]) settleAlarm(before verdict.Verdict) {
+	switch {
+	case c.hurried || c.alarm == calm:
+	case c.state.Run > 0:
+		c.alarm = roused
+	case c.alarm == roused && c.state.Verdict == before:
+		c.alarm = doubting
+	default:
+		c.alarm = calm
+	}
+}
+
+// after returns the time from the start of a probe to that of the next while the
+// check is roused, 0 while it is not. There is no hurry while it waits for the guard.
+func (a alarm) after() time.Duration {
+	switch a {
+	case roused:
+		return step
+	case doubting:
+		return doubt
+	default:
+		return 0
 	}
 }
 

@@ -68,7 +68,7 @@ func TestRousedUntilUnhealthy(t *testing.T) {
 	})
 }
 
-// One that is well goes on as before.
+// One that is well is looked at once more, and goes on as before.
 func TestRousedForNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		target := watchedOf(up())
@@ -76,8 +76,22 @@ func TestRousedForNothing(t *testing.T) {
 		w.Start()
 		time.Sleep(3 * time.Second)
 		target.tells()
-		time.Sleep(20 * time.Second)
-		w.expectStarts(t, target.server, s(0, 3, 13, 23)...)
+		time.Sleep(21 * time.Second)
+		w.expectStarts(t, target.server, s(0, 3, 3.1, 13.1, 23.1)...)
+	})
+}
+
+// A process that dies may take a connection between closing another and closing its
+// listener.
+func TestRousedBeforeTheEnd(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		target := watchedOf(up(), up(), down())
+		w.Claim(1, "www", "a", watchedSpec(target))
+		w.Start()
+		time.Sleep(3 * time.Second)
+		target.tells()
+		time.Sleep(time.Second)
+		w.expectStarts(t, target.server, s(0, 3, 3.1, 3.1+step8, 3.1+2*step8)...)
 	})
 }
 
@@ -90,7 +104,7 @@ func TestRousedUntilWell(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		target.tells()
 		time.Sleep(14 * time.Second)
-		w.expectStarts(t, target.server, s(0, 3, 3+step8, 13+step8, 15+step8)...)
+		w.expectStarts(t, target.server, s(0, 3, 3+step8, 3.1+step8, 3.1+2*step8, 3.2+2*step8, 13.2+2*step8)...)
 	})
 }
 
