@@ -47,7 +47,10 @@ func parse(c *caddy.Controller) (*Failover, error) {
 // tokens, so they are not copied.
 func tokensOf(c *caddy.Controller) iter.Seq[caddyfile.Token] {
 	return func(yield func(caddyfile.Token) bool) {
-		for c.Next() && yield(caddyfile.Token{File: c.File(), Line: c.Line(), Text: c.Val()}) {
+		for c.Next() {
+			if !yield(caddyfile.Token{File: c.File(), Line: c.Line(), Text: c.Val()}) {
+				return
+			}
 		}
 	}
 }

@@ -143,7 +143,8 @@ func (l startOf) corefile(port string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "example.org:%s {\n\tbind 127.0.0.1\n", port)
 	for n := range l.records {
-		fmt.Fprintf(&b, "\tfailover %s {\n\t\tprimary %s\n\t\tsecondary %s\n", l.name(n), rig.TargetIP(2*n), rig.TargetIP(2*n+1))
+		fmt.Fprintf(&b, "\tfailover %s {\n", l.name(n))
+		fmt.Fprintf(&b, "\t\tprimary %s\n\t\tsecondary %s\n", rig.TargetIP(2*n), rig.TargetIP(2*n+1))
 		b.WriteString("\t\tcheck tcp 9 {\n\t\t\tinterval 1h\n\t\t}\n\t}\n")
 	}
 	b.WriteString("}\n")
