@@ -30,7 +30,7 @@ func (s Schedule) at(p verdict.Pace) time.Duration {
 }
 
 // slot is the distance of the instants at which probes start that have the choice.
-const slot = 20 * time.Millisecond
+const slot = 50 * time.Millisecond
 
 // next returns when the probe is due that follows one which started at an
 // instant; both are counted from the beginning of the engine. Of the instants that
