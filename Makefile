@@ -72,13 +72,6 @@ bench-peers: build/coredns build/coredns-plain build/peers ## measure beside gdn
 bench-plot: ## plot bench/start.tsv, which bench-peers writes, as bench/start.svg (needs gnuplot)
 	gnuplot bench/start.gp
 
-build/peers: $(shell find bench -name '*.go') go.mod go.sum
-	$(GO) build -o $@ ./bench/peers
-
-.PHONY: bench-peers
-bench-peers: build/coredns build/peers ## measure beside gdnsd and HAProxy into bench/RESULTS.md (PEERS=flags)
-	build/peers $(PEERS)
-
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME=30s
 	@grep -r --include='*_test.go' '^func Fuzz' . | sed -E 's|^(.*)/[^/]*:func (Fuzz[A-Za-z0-9_]*).*|\1 \2|' | \

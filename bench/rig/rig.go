@@ -4,8 +4,3 @@
 //
 // The accounting is Linux's; elsewhere it is an error that says so.
 package rig
-
-import "errors"
-
-// errNotLinux is the accounting of other systems.
-var errNotLinux = errors.New("CPU time and memory are read from /proc, which only Linux has")

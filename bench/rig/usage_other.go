@@ -2,7 +2,13 @@
 
 package rig
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// errNotLinux is the accounting of other systems.
+var errNotLinux = errors.New("CPU time and memory are read from /proc, which only Linux has")
 
 // CPU is an error here.
 func (p *Process) CPU() (time.Duration, error) { return 0, errNotLinux }

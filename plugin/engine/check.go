@@ -94,9 +94,9 @@ type Check[O comparable] struct {
 	status  Status
 	recent  recent
 	claims  []claim[O]
-	timer   *time.Timer        // nil until started
-	due     time.Duration      // since hub.began: when the next probe is to start
-	hurried bool               // the next probe follows at once
+	timer   *time.Timer   // nil until started
+	due     time.Duration // since hub.began: when the next probe is to start
+	hurried bool          // the next probe follows at once
 	alarm   alarm
 	cancel  context.CancelFunc // of the probe in flight, or nil
 }

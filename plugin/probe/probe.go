@@ -57,7 +57,6 @@ type Prober struct {
 // Two errors say nothing about the target: a *Broken, and one that wraps
 // context.Canceled, after ctx has been cancelled.
 func (p Prober) Probe(ctx context.Context) (connect time.Duration, err error) {
-
 	e := p.execution()
 	err = e.run(ctx)
 	return e.connect, e.judged(err)
