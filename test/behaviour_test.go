@@ -27,6 +27,67 @@ func answer(status int, body string) behaviour {
 	}
 }
 
+// lasting is a healthy web server that keeps connections open.
+var lasting = bearing(patience)
+
+// bearing answers requests, and ends a connection that has been idle for a while.
+func bearing(idle time.Duration) behaviour {
+	return func(t *target, conn net.Conn) {
+		buffered := bufio.NewReader(conn)
+		for {
+			request, err := http.ReadRequest(buffered)
+			if err != nil {
+				t.noteEnd(err)
+				return
+			}
+			t.asked.Store(request)
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+			_ = conn.SetReadDeadline(time.Now().Add(idle))
+		}
+	}
+}
+
+// mute says nothing, and ends a connection that has been idle for a while.
+func mute(idle time.Duration) behaviour {
+	return func(t *target, conn net.Conn) {
+		_ = conn.SetReadDeadline(time.Now().Add(idle))
+		_, err := io.Copy(io.Discard, conn)
+		t.noteEnd(err)
+	}
+}
+
+// relaying is a load balancer in front of a server, which resets a connection that
+// has been idle for a while.
+func relaying(server *target, idle time.Duration) behaviour {
+	return func(t *target, conn net.Conn) {
+		onward, err := net.Dial("tcp", net.JoinHostPort(server.ip, server.port))
+		if err != nil {
+			return
+		}
+		defer onward.Close()
+		cut := time.AfterFunc(idle, func() {
+			t.cut.Add(1)
+			reset(conn)
+			onward.Close()
+		})
+		defer cut.Stop()
+		pass := func(to, from net.Conn) {
+			defer to.Close()
+			var some [4096]byte
+			for {
+				n, err := from.Read(some[:])
+				if err != nil {
+					return
+				}
+				cut.Reset(idle)
+				_, _ = to.Write(some[:n])
+			}
+		}
+		t.running.Go(func() { pass(onward, conn) })
+		pass(conn, onward)
+	}
+}
+
 // delayed lets d pass before b, or the peer hang up.
 func delayed(d time.Duration, b behaviour) behaviour {
 	return func(t *target, conn net.Conn) {

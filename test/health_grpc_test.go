@@ -3,6 +3,7 @@ package test_test
 import (
 	"crypto/tls"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,35 +15,60 @@ import (
 	"github.com/miekg/dns"
 )
 
-// grpcTarget is a gRPC server with the health service that comes with grpc-go.
+// grpcTarget is a gRPC server with the health service that comes with grpc-go. It
+// can be stopped and started again where it was.
 type grpcTarget struct {
 	*health.Server
 	ip, port string
+
+	options  []grpc.ServerOption
+	accepted atomic.Int64 // connections
+	stop     func()
 }
 
-func startGRPC(t testing.TB, options ...grpc.ServerOption) grpcTarget {
+func startGRPC(t testing.TB, options ...grpc.ServerOption) *grpcTarget {
 	t.Helper()
-	listener, err := net.Listen("tcp", net.JoinHostPort(newIP(t), "0"))
+	g := &grpcTarget{Server: health.NewServer(), ip: newIP(t), port: "0", options: options}
+	g.start(t)
+	t.Cleanup(func() { g.stop() })
+	return g
+}
+
+func (g *grpcTarget) start(t testing.TB) {
+	t.Helper()
+	listener, err := net.Listen("tcp", net.JoinHostPort(g.ip, g.port))
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, status := grpc.NewServer(options...), health.NewServer()
-	grpc_health_v1.RegisterHealthServer(server, status)
-	ended := make(chan struct{})
+	_, g.port, _ = net.SplitHostPort(listener.Addr().String())
+	server, ended := grpc.NewServer(g.options...), make(chan struct{})
+	grpc_health_v1.RegisterHealthServer(server, g.Server)
 	go func() {
 		defer close(ended)
-		_ = server.Serve(listener)
+		_ = server.Serve(tallied{listener, &g.accepted})
 	}()
-	t.Cleanup(func() {
+	g.stop = func() {
 		server.Stop()
 		<-ended
-	})
-	ip, port, _ := net.SplitHostPort(listener.Addr().String())
-	return grpcTarget{status, ip, port}
+	}
+}
+
+// tallied counts the connections of a listener.
+type tallied struct {
+	net.Listener
+	accepted *atomic.Int64
+}
+
+func (c tallied) Accept() (net.Conn, error) {
+	conn, err := c.Listener.Accept()
+	if err == nil {
+		c.accepted.Add(1)
+	}
+	return conn, err
 }
 
 // vars are the target for a Corefile.
-func (g grpcTarget) vars() vars { return vars{"GRPC": g.ip, "GRPC_PORT": g.port} }
+func (g *grpcTarget) vars() vars { return vars{"GRPC": g.ip, "GRPC_PORT": g.port} }
 
 // grpcRecord is a record whose primary is a gRPC server.
 func grpcRecord(arguments, options string) string {

@@ -2,9 +2,11 @@ package test_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,6 +21,7 @@ type target struct {
 	tls      *tls.Config // nil: it speaks no TLS
 	script   atomic.Pointer[behaviour]
 	accepted atomic.Int64
+	cut      atomic.Int64 // idle connections that it has ended itself
 	lastTime atomic.Pointer[time.Time]
 	asked    atomic.Pointer[http.Request]
 
@@ -95,6 +98,13 @@ func (tg *target) open() int {
 	tg.mu.Lock()
 	defer tg.mu.Unlock()
 	return len(tg.conns)
+}
+
+// noteEnd counts an idle connection that the target ends.
+func (tg *target) noteEnd(err error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		tg.cut.Add(1)
+	}
 }
 
 // request is the last HTTP request that the target has read, or nil.
