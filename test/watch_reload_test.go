@@ -1,0 +1,169 @@
+package test_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+// awaitOpen waits until so many connections to the target are open.
+func (tg *target) awaitOpen(t testing.TB, want int) {
+	t.Helper()
+	await(t, func() string {
+		if got := tg.open(); got != want {
+			return fmt.Sprintf("%d connections to %s are open, want %d", got, tg.ip, want)
+		}
+		return ""
+	})
+}
+
+// A check that is watched keeps its connection over reloads that leave it as it is.
+// It is closed when the check is watched no longer, when its record is gone, and
+// when the process ends.
+func TestWatchReload(t *testing.T) {
+	t.Parallel()
+	site := startTargets(t, 1, lasting)[0]
+	options := "port " + site.port + "; import watching"
+	with := watched(site.ip, "http", options)
+	s := start(t, with)
+	s.log.await(t, 1, "unknown -> healthy")
+	keeps := func(probes int64) {
+		t.Helper()
+		if got := site.probes(); site.open() != 1 || got != probes {
+			t.Errorf("the target has had %d connections, of which %d are open, want %d and 1", got, site.open(), probes)
+		}
+	}
+	keeps(1)
+	for n := range 5 {
+		s.reload(t, strings.Replace(with, "secondary", fmt.Sprintf("ttl %ds\n        secondary", n+1), 1))
+		keeps(1)
+	}
+	dies(t, s, site, 1, site.ip)
+	returns(t, s, site, 1, site.ip)
+
+	s.reload(t, strings.Replace(with, "    watch\n", "", 1))
+	site.awaitOpen(t, 0)
+	s.reload(t, with)
+	site.awaitOpen(t, 1)
+	other := watchedRecord("other", site.ip, "none", "")
+	s.reload(t, zone(strings.Replace(other, "check none {\n            \n        }", "check none", 1)))
+	site.awaitOpen(t, 0)
+	mustAnswer(t, s, "other.example.org", dns.TypeA, site.ip)
+	s.reload(t, with)
+	site.awaitOpen(t, 1)
+	if code := s.terminate(t); code != 0 {
+		t.Errorf("the exit status is %d, want 0", code)
+	}
+	site.awaitOpen(t, 0)
+}
+
+// everywhere is a target at all addresses of 127.0.0.0/8.
+func everywhere(t testing.TB, b behaviour) *target {
+	t.Helper()
+	return startTargetsAt(t, []string{"0.0.0.0"}, nil, b)[0]
+}
+
+// watchedRecords are n records, r0 and so on, whose primaries have the same port.
+func watchedRecords(n int, port, options string) string {
+	var lines strings.Builder
+	for i := range n {
+		lines.WriteString(watchedRecord(fmt.Sprintf("r%d", i), scaledIP(210, i), "tcp "+port, options))
+	}
+	return watching + zone(lines.String())
+}
+
+// holds is what a process holds for each of its connections, if for any.
+func (s *server) holds(t testing.TB) (descriptors, goroutines int) {
+	t.Helper()
+	m := s.metrics(t, "go_goroutines", "process_open_fds")
+	return int(m.sum("process_open_fds")), int(m.sum("go_goroutines"))
+}
+
+// awaitHolds waits until the process holds no more than so many of each, and a few
+// that have nothing to do with it.
+func (s *server) awaitHolds(t testing.TB, descriptors, goroutines int) {
+	t.Helper()
+	await(t, func() string {
+		if d, g := s.holds(t); d > descriptors+5 || g > goroutines+10 {
+			return fmt.Sprintf("there are %d descriptors and %d goroutines, want %d and %d", d, g, descriptors, goroutines)
+		}
+		return ""
+	})
+}
+
+// Reloads, each of which watches or does not, leave nothing behind.
+func TestWatchReloadLeaksNothing(t *testing.T) {
+	t.Parallel()
+	const many = 50
+	site := everywhere(t, silent)
+	with := watchedRecords(many, site.port, "import watching")
+	without := watchedRecords(many, site.port, "interval 10m")
+	fewer := watchedRecords(many/2, site.port, "import watching")
+	s := start(t, with)
+	s.log.await(t, many, "unknown -> healthy")
+	s.reload(t, without) // what CoreDNS has once and for all
+	s.reload(t, with)
+	site.awaitOpen(t, many)
+	descriptors, goroutines := s.holds(t)
+	for range 7 {
+		s.reload(t, without)
+		s.reload(t, fewer)
+		s.reload(t, with)
+	}
+	site.awaitOpen(t, many)
+	s.awaitHolds(t, descriptors, goroutines)
+	s.reload(t, without)
+	site.awaitOpen(t, 0)
+	s.awaitHolds(t, descriptors-many, goroutines)
+	s.mustKeepVerdicts(t)
+	s.reload(t, with)
+	site.awaitOpen(t, many)
+	s.terminate(t)
+	site.awaitOpen(t, 0)
+}
+
+// A thousand connections cost a descriptor each, and no goroutine. When all end
+// at once, all is noticed.
+func TestWatchThousand(t *testing.T) {
+	t.Parallel()
+	const many = 1000
+	site := everywhere(t, silent)
+	s := start(t, watchedRecords(many, site.port, "interval 10m"))
+	s.log.await(t, many, "unknown -> healthy")
+	descriptors, goroutines := s.holds(t)
+	s.reload(t, watchedRecords(many, site.port, "import watching"))
+	if warnings := s.log.find("RLIMIT_NOFILE"); len(warnings) > 0 {
+		t.Skip(warnings[0])
+	}
+	site.awaitOpen(t, many)
+	s.awaitHolds(t, descriptors+many, goroutines)
+	d, g := s.holds(t)
+	t.Logf("%d connections: %d descriptors and %d goroutines, %d and %d without", many, d, g, descriptors, goroutines)
+	if site.probes() != 2*many {
+		t.Errorf("the target has had %d connections, want %d", site.probes(), 2*many)
+	}
+
+	before := len(s.log.transitions())
+	site.stop()
+	await(t, func() string {
+		got := s.metric(t, "record_state", `state="failed_over"`)
+		if got != many {
+			return fmt.Sprintf("%v records have failed over, want %d", got, many)
+		}
+		return ""
+	})
+	for i := range many {
+		if got := s.ask(t, fmt.Sprintf("r%d.example.org", i), dns.TypeA); got != lastResort {
+			t.Fatalf("r%d is answered with %s, want %s", i, got, lastResort)
+		}
+	}
+	if got := len(s.log.transitions()) - before; got != many {
+		t.Errorf("there are %d transitions, want %d", got, many)
+	}
+	s.awaitHolds(t, descriptors, goroutines)
+	site.start(t)
+	site.awaitOpen(t, many)
+	s.awaitMetric(t, 0, "record_state", `state="failed_over"`)
+}

@@ -1,0 +1,239 @@
+package test_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// nginxIdleConf is a web server, with TLS and without, that ends connections which
+// have been idle for $IDLE seconds. It tells of each request: "probed PATH TIME".
+const nginxIdleConf = `
+daemon off;
+pid $DIR/nginx.pid;
+error_log stderr notice;
+events { worker_connections 256; }
+http {
+    log_format probed "probed $uri $msec";
+    access_log /dev/stdout probed;
+    keepalive_timeout $IDLEs;
+    client_body_temp_path $DIR/body;
+    proxy_temp_path $DIR/proxy;
+    fastcgi_temp_path $DIR/fastcgi;
+    uwsgi_temp_path $DIR/uwsgi;
+    scgi_temp_path $DIR/scgi;
+    server {
+        listen $SITE:$PLAIN_PORT;
+        listen $SITE:$SECURE_PORT ssl;
+        ssl_certificate $CERT;
+        ssl_certificate_key $KEY;
+        location / { return 200 "fine\n"; }
+    }
+}
+`
+
+// haproxyIdleConf is the same in the words of another.
+const haproxyIdleConf = `
+global
+    log stdout format raw local0 info
+defaults
+    mode http
+    log global
+    log-format "probed %HU %Ts.%ms"
+    timeout client 30s
+    timeout server 30s
+    timeout connect 5s
+    timeout http-request 30s
+    timeout http-keep-alive $IDLEs
+frontend both
+    bind $SITE:$PLAIN_PORT
+    bind $SITE:$SECURE_PORT ssl crt $BUNDLE
+    http-request return status 200 content-type text/plain string "fine"
+`
+
+// webServer is a web server that people have, and that writes down when it is
+// asked.
+type webServer struct {
+	*other
+	v vars
+}
+
+func startNginx(t *testing.T, idle int) webServer {
+	t.Helper()
+	path, v := findProgram(t, "nginx", "nginx-light"), idleVars(t, idle)
+	return webServer{runOther(t, path, "-p", v["DIR"], "-e", "stderr", "-c", writeExpanded(t, "nginx.conf", nginxIdleConf, v)), v}
+}
+
+func startHAProxy(t *testing.T, idle int) webServer {
+	t.Helper()
+	path, v := findProgram(t, "haproxy", "haproxy"), idleVars(t, idle)
+	return webServer{runOther(t, path, "-W", "-db", "-f", writeExpanded(t, "haproxy.cfg", haproxyIdleConf, v)), v}
+}
+
+func idleVars(t *testing.T, idle int) vars {
+	t.Helper()
+	ca := newAuthority(t)
+	certificate, key := writeCertificate(t, ca.issue(t, time.Hour, "www.example.org"))
+	v := vars{
+		"SITE": newIP(t), "DIR": t.TempDir(), "IDLE": strconv.Itoa(idle),
+		"CA": ca.file, "CERT": certificate, "KEY": key, "BUNDLE": bundle(t, certificate, key),
+	}
+	v["PLAIN_PORT"], v["SECURE_PORT"] = commonPorts(t, []string{v["SITE"]})
+	return v
+}
+
+// probed is when the server was asked for a path, in the order of time.
+func (w webServer) probed(path string) (at []float64) {
+	for _, line := range w.log.find("probed " + path + " ") {
+		words := strings.Fields(line)
+		seconds, _ := strconv.ParseFloat(words[len(words)-1], 64)
+		at = append(at, seconds)
+	}
+	return at
+}
+
+// roused is how many probes of a path came earlier than any that the schedule
+// gives: each because a connection has ended.
+func (w webServer) roused(path string, interval time.Duration) (n int) {
+	at := w.probed(path)
+	for i := range at {
+		if i > 0 && at[i]-at[i-1] < 0.85*interval.Seconds() {
+			n++
+		}
+	}
+	return n
+}
+
+// restlessWebServers start each server that ends connections which were idle for some
+// seconds; signal makes it read its configuration again, and reloaded is what it says
+// when all that it was before is gone.
+var restlessWebServers = map[string]struct {
+	start    func(t *testing.T, idle int) webServer
+	signal   syscall.Signal
+	reloaded string
+}{
+	"nginx":   {startNginx, syscall.SIGHUP, " exited with code 0"},
+	"haproxy": {startHAProxy, syscall.SIGUSR2, " exited with code 0"},
+}
+
+// siteCheck is a check of such a server.
+type siteCheck struct {
+	kind     string // http or https
+	interval time.Duration
+	enough   int     // probes because of connections that have ended
+	factor   float64 // of probes for each of the schedule, at most
+}
+
+func (c siteCheck) name() string { return fmt.Sprintf("%s-%d", c.kind, c.interval.Milliseconds()) }
+
+// awaitRoused starts CoreDNS with checks of site, and waits until each has looked
+// often enough because a connection has ended. Nothing may change meanwhile, and no
+// check may have probed too often. It calls meanwhile over and over.
+func (w webServer) awaitRoused(t *testing.T, checks []siteCheck, meanwhile func()) {
+	t.Helper()
+	records, want := "", make(map[string]string)
+	for _, c := range checks {
+		options := map[string]string{
+			"http":  "port {$PLAIN_PORT}",
+			"https": "port {$SECURE_PORT}; host www.example.org; tls {$CA}",
+		}[c.kind]
+		records += watchedRecord(c.name(), w.v["SITE"], c.kind+" /"+c.name(), options+"; watch; interval "+c.interval.String())
+		want[c.name()+".example.org"] = w.v["SITE"]
+	}
+	began := time.Now()
+	s := start(t, zone(records), w.v)
+	s.log.await(t, len(checks), "unknown -> healthy")
+	awaitMore := keepAsking(t, s, want)
+	for _, c := range checks {
+		await(t, func() string {
+			if got := w.roused("/"+c.name(), c.interval); got < c.enough && !t.Failed() {
+				meanwhile()
+				return fmt.Sprintf("%d probes of %s come from connections that have ended, want %d", got, c.name(), c.enough)
+			}
+			return ""
+		})
+	}
+	awaitMore(5)
+	for _, c := range checks {
+		got, schedule := len(w.probed("/"+c.name())), scheduled(time.Since(began), c.interval)
+		t.Logf("%s: %d probes, %d because a connection has ended; the schedule gives at most %.1f",
+			c.name(), got, w.roused("/"+c.name(), c.interval), schedule)
+		if most := 2 + c.factor*schedule; float64(got) > most {
+			t.Errorf("%s has had %d probes, want at most %.1f", c.name(), got, most)
+		}
+	}
+	s.mustKeepVerdicts(t)
+}
+
+// nginx and HAProxy end idle connections after a second: more than half of one
+// interval, and less than half of another. Neither is ever taken for dead, or probed
+// too often.
+func TestWatchWebServersEndIdle(t *testing.T) {
+	t.Parallel()
+	const often, seldom = 1500 * time.Millisecond, 3500 * time.Millisecond
+	for name, server := range restlessWebServers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server.start(t, 1).awaitRoused(t, []siteCheck{
+				{"http", often, 5, 2}, {"https", often, 5, 2},
+				{"http", seldom, 2, 1.5}, {"https", seldom, 2, 1.5},
+			}, func() {})
+		})
+	}
+}
+
+// nginx and HAProxy are reloaded in a row: processes end, and with them idle
+// connections, but the servers are never taken for dead.
+func TestWatchWebServersReload(t *testing.T) {
+	t.Parallel()
+	for name, server := range restlessWebServers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			site := server.start(t, 20)
+			reloads, probes := 0, 0
+			site.awaitRoused(t, []siteCheck{{"http", time.Second, 3, 2}, {"https", time.Second, 3, 2}}, func() {
+				seen := len(site.log.find("probed "))
+				if seen == probes {
+					return
+				}
+				probes = seen
+				reloads++
+				if err := site.command.Process.Signal(server.signal); err != nil {
+					t.Fatal(err)
+				}
+				site.log.await(t, reloads, server.reloaded)
+			})
+			t.Logf("%d reloads", reloads)
+		})
+	}
+}
+
+// killed is a program as something mortal.
+type killed struct {
+	*other
+	t *testing.T
+}
+
+func (k killed) stop() { k.other.stop(k.t) }
+
+// A web server that is killed is noticed long before its check is due, again and
+// again.
+func TestWatchWebServersKilled(t *testing.T) {
+	t.Parallel()
+	for name, server := range restlessWebServers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			site := server.start(t, 60)
+			ip := site.v["SITE"]
+			s := start(t, watched(ip, "http", "port "+site.v["PLAIN_PORT"]+"; import watching"))
+			s.log.await(t, 1, "target "+ip, "unknown -> healthy")
+			for n := range 3 {
+				dies(t, s, killed{site.other, t}, n+1, ip)
+				returns(t, s, killed{site.other, t}, n+1, ip)
+			}
+		})
+	}
+}
