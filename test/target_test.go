@@ -157,6 +157,14 @@ func (tg *target) stop() {
 	tg.running.Wait()
 }
 
+// silence closes the target's port alone: what is connected hears nothing.
+func (tg *target) silence() {
+	tg.mu.Lock()
+	defer tg.mu.Unlock()
+	tg.listener.Close()
+	tg.listener = nil
+}
+
 func (tg *target) serveAt(listener net.Listener) {
 	tg.mu.Lock()
 	defer tg.mu.Unlock()

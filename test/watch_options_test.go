@@ -60,7 +60,7 @@ func TestWatchFollowsRedirects(t *testing.T) {
 func TestWatchThresholdOne(t *testing.T) {
 	t.Parallel()
 	site := startTargets(t, 1, lasting)[0]
-	s := start(t, watched(site.ip, "http", "port "+site.port+"; threshold 1; import watching"))
+	s := start(t, watched(site.ip, "http", "port "+site.port+"; watch; interval 10m; down_interval 100ms; threshold 1"))
 	s.log.await(t, 1, "unknown -> healthy")
 	for n := range 2 {
 		dies(t, s, site, n+1, site.ip)
