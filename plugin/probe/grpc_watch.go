@@ -165,11 +165,25 @@ func (s *stream) take(frame http2.Frame) (news bool, err error) {
 	case *http2.DataFrame:
 		return s.takeData(f)
 	case *http2.RSTStreamFrame:
-		news = s.known
+		err = s.callEnded()
 	case *http2.HeadersFrame:
-		news = s.known && f.StreamEnded()
+		if f.StreamEnded() {
+			err = s.callEnded()
+		}
 	}
 	return news, err
+}
+
+// errCallEnded is why a line ends on which the server has told a state, and will tell
+// no other.
+var errCallEnded = errors.New("the server has ended the call")
+
+// callEnded is nil where the server does not know the call.
+func (s *stream) callEnded() error {
+	if s.known {
+		return errCallEnded
+	}
+	return nil
 }
 
 // takeData takes in what there is of messages, and lets the server send as much
