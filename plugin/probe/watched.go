@@ -26,6 +26,7 @@ type Watched struct {
 	line     line   // nil while there is none
 	watch    *watch.Watch
 	since    time.Time      // when line became idle
+	doubted  bool           // a probe has failed since: the peer may be gone without a word
 	ended    *time.Duration // how long a line was idle that the peer has ended, for the next probe
 	patience watch.Patience
 }
@@ -74,7 +75,9 @@ func (w *Watched) Probe(ctx context.Context) (connect time.Duration, err error) 
 	var ended *time.Duration
 	e.keep, ended = w.begin()
 	err = e.run(ctx)
-	if err == nil && w.wants(ended) {
+	if err != nil {
+		w.doubt()
+	} else if w.wants(ended) {
 		w.keepOpen(ctx, &e)
 	}
 	e.abandon()
@@ -83,12 +86,19 @@ func (w *Watched) Probe(ctx context.Context) (connect time.Duration, err error) 
 
 // begin reports whether the connection of a probe is to be left open, and how long
 // the line was idle that the peer has ended since the last probe. A gRPC call's
-// connection is of no use: there another is opened, and not anew for every probe.
+// connection is of no use: there another is opened, and not anew for every probe, but
+// for one that follows a failure.
 func (w *Watched) begin() (keep bool, ended *time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	ended, w.ended = w.ended, nil
 	return w.rouse != nil && w.plan.check.Type != model.GRPC, ended
+}
+
+func (w *Watched) doubt() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.doubted = true
 }
 
 // wants reports whether a line should be opened after a probe that succeeded. If
@@ -100,7 +110,7 @@ func (w *Watched) wants(ended *time.Duration) bool {
 	if ended != nil {
 		w.patience.Ended(*ended, w.plan.check.Schedule.Interval)
 	}
-	if w.rouse == nil || w.line != nil && w.plan.check.Type == model.GRPC {
+	if w.rouse == nil || w.line != nil && w.plan.check.Type == model.GRPC && !w.doubted {
 		return false
 	}
 	return w.patience.Keep()
@@ -136,7 +146,7 @@ func (w *Watched) hold(l line) bool {
 	if err != nil {
 		return false
 	}
-	w.line, w.watch, w.since = l, watching, time.Now()
+	w.line, w.watch, w.since, w.doubted = l, watching, time.Now(), false
 	return true
 }
 
