@@ -69,7 +69,7 @@ func TestWatchGRPCCallsAgain(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int64
 	one := startGRPC(t, grpc.StreamInterceptor(
-		func(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+		func(server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 			if calls.Add(1) > 2 {
 				return handle(server, stream)
 			}

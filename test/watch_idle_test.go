@@ -39,6 +39,16 @@ func parting(t *target, conn net.Conn) {
 	t.cut.Add(1)
 }
 
+// chatty is the behaviour of a server that never says what it has to say.
+func chatty(t *target, conn net.Conn) {
+	for line := []byte(strings.Repeat("more ", 200)); ; {
+		if _, err := conn.Write(line); err != nil {
+			t.cut.Add(1)
+			return
+		}
+	}
+}
+
 // restless is a server that is well, but ends idle connections.
 type restless struct {
 	name    string
@@ -73,6 +83,7 @@ func restlessServers(backend *target, secure *tls.Config) []restless {
 		{"tcp-balancer", "tcp $PORT", "", nil, relaying(backend, later), 10, 2},
 		{"tls-at-once", "tls $PORT", own, secure, mute(0), 14, 1.5},
 		{"tls-soon", "tls $PORT", own, secure, mute(soon), 4, 1.5},
+		{"tcp-chatty", "tcp $PORT", "", nil, chatty, 14, 1.5},
 		{"impatient", "http", "port $PORT; threshold 1", nil, bearing(soon), 4, 1.5},
 	}
 }

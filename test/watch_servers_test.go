@@ -178,8 +178,10 @@ func TestWatchWebServersEndIdle(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server.start(t, 1).awaitRoused(t, []siteCheck{
-				{"http", often, 5, 2}, {"https", often, 5, 2},
-				{"http", seldom, 2, 1.5}, {"https", seldom, 2, 1.5},
+				{"http", often, 5, 2},
+				{"https", often, 5, 2},
+				{"http", seldom, 2, 1.5},
+				{"https", seldom, 2, 1.5},
 			}, func() {})
 		})
 	}
