@@ -24,10 +24,23 @@ import (
 // not say (it is no Linux).
 func (s *server) listening(t testing.TB) (sockets []string, known bool) {
 	t.Helper()
+	known = s.sockets(t, func(words []string) {
+		if words[3] == listens {
+			sockets = append(sockets, unhex(words[1]))
+		}
+	})
+	slices.Sort(sockets)
+	return sockets, known
+}
+
+// sockets calls each with the words that /proc/net/tcp has on each of the process's
+// own sockets; known is false where there is no such file.
+func (s *server) sockets(t testing.TB, each func(words []string)) (known bool) {
+	t.Helper()
 	proc := fmt.Sprintf("/proc/%d", s.command.Process.Pid)
 	entries, err := os.ReadDir(proc + "/fd")
 	if err != nil {
-		return nil, false
+		return false
 	}
 	mine := make(map[string]bool) // by inode
 	for _, e := range entries {
@@ -39,17 +52,16 @@ func (s *server) listening(t testing.TB) (sockets []string, known bool) {
 	}
 	table, err := os.Open(proc + "/net/tcp")
 	if err != nil {
-		return nil, false
+		return false
 	}
 	defer table.Close()
 	for lines := bufio.NewScanner(table); lines.Scan(); {
 		words := strings.Fields(lines.Text())
-		if len(words) > 9 && words[3] == listens && mine[words[9]] {
-			sockets = append(sockets, unhex(words[1]))
+		if len(words) > 9 && mine[words[9]] {
+			each(words)
 		}
 	}
-	slices.Sort(sockets)
-	return sockets, true
+	return true
 }
 
 // listens is the state of a socket that listens, as /proc/net/tcp writes it.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -49,9 +50,10 @@ func TestWatchGRPCTells(t *testing.T) {
 // A server that does not know the call is watched like any other, by its connection.
 func TestWatchGRPCWithoutCall(t *testing.T) {
 	t.Parallel()
-	one := startGRPC(t, grpc.StreamInterceptor(func(any, grpc.ServerStream, *grpc.StreamServerInfo, grpc.StreamHandler) error {
-		return status.Error(codes.Unimplemented, "unknown")
-	}))
+	one := startGRPC(t, grpc.StreamInterceptor(
+		func(any, grpc.ServerStream, *grpc.StreamServerInfo, grpc.StreamHandler) error {
+			return status.Error(codes.Unimplemented, "unknown")
+		}))
 	s := start(t, watched(one.ip, "grpc "+one.port, "import watching"))
 	s.log.await(t, 1, "unknown -> healthy")
 	for n := range 2 {
@@ -73,7 +75,8 @@ func TestWatchGRPCCallsAgain(t *testing.T) {
 			if calls.Add(1) > 2 {
 				return handle(server, stream)
 			}
-			if err := stream.SendMsg(&grpc_health_v1.HealthCheckResponse{Status: grpc_health_v1.HealthCheckResponse_SERVING}); err != nil {
+			well := &grpc_health_v1.HealthCheckResponse{Status: grpc_health_v1.HealthCheckResponse_SERVING}
+			if err := stream.SendMsg(well); err != nil {
 				return err
 			}
 			return status.Error(codes.Unavailable, "the call has lasted for too long")
@@ -132,4 +135,27 @@ func TestWatchGRPCAfterSilence(t *testing.T) {
 	returns(t, s, front, 1, front.ip)
 	backend.stop()
 	awaitAnswer(t, s, "www.example.org", dns.TypeA, lastResort)
+}
+
+// A call lasts for as long as its server: what stands between must not forget it, or
+// must be found out. So the kernel asks now and then whether the peer is there.
+func TestWatchGRPCKeepsAlive(t *testing.T) {
+	t.Parallel()
+	const asks = "02:" // the timer that runs, as /proc/net/tcp writes it
+	one := startGRPC(t)
+	s := start(t, watched(one.ip, "grpc "+one.port, "import watching"))
+	s.log.await(t, 1, "unknown -> healthy")
+	to := net.JoinHostPort(one.ip, one.port)
+	await(t, func() string {
+		timers := make([]string, 0, 1)
+		known := s.sockets(t, func(words []string) {
+			if unhex(words[2]) == to {
+				timers = append(timers, words[5])
+			}
+		})
+		if known && (len(timers) != 1 || !strings.HasPrefix(timers[0], asks)) {
+			return fmt.Sprintf("the timers of connections to the server are %q, want one that starts with %s", timers, asks)
+		}
+		return ""
+	})
 }

@@ -14,7 +14,8 @@ import (
 func TestWatchInvert(t *testing.T) {
 	t.Parallel()
 	site := startTargets(t, 1, lasting)[0]
-	s := start(t, watched(site.ip, "http", "port "+site.port+"; watch; invert; interval 10m; fast_interval 10m; threshold 1 3"))
+	const options = "; watch; invert; interval 10m; fast_interval 10m; threshold 1 3"
+	s := start(t, watched(site.ip, "http", "port "+site.port+options))
 	s.log.await(t, 1, "unknown -> unhealthy", "invert makes that a failure")
 	awaitAnswer(t, s, "www.example.org", dns.TypeA, lastResort)
 	site.stop()

@@ -104,7 +104,8 @@ func (s *server) awaitHolds(t testing.TB, descriptors, goroutines int) {
 	t.Helper()
 	await(t, func() string {
 		if d, g := s.holds(t); d > descriptors+5 || g > goroutines+10 {
-			return fmt.Sprintf("there are %d descriptors and %d goroutines, want %d and %d", d, g, descriptors, goroutines)
+			return fmt.Sprintf("there are %d descriptors and %d goroutines, want %d and %d",
+				d, g, descriptors, goroutines)
 		}
 		return ""
 	})
@@ -151,7 +152,8 @@ func TestWatchThousand(t *testing.T) {
 	s.log.await(t, many, "unknown -> healthy")
 	descriptors, goroutines := s.holds(t)
 	// A short down_interval would give thousands of probes a second.
-	s.reload(t, watchedRecords(many, site.port, "watch; interval 10m; fast_interval 10m; down_interval 5s; threshold 3 1"))
+	const slowly = "watch; interval 10m; fast_interval 10m; down_interval 5s; threshold 3 1"
+	s.reload(t, watchedRecords(many, site.port, slowly))
 	if warnings := s.log.find("RLIMIT_NOFILE"); len(warnings) > 0 {
 		t.Skip(warnings[0])
 	}
@@ -198,8 +200,8 @@ func TestWatchFewDescriptors(t *testing.T) {
 	s := launchProgram(t, script, watchedRecords(many, site.port, "watch; interval 500ms"), pprofVars(t))
 	s.awaitStart(t)
 	s.log.await(t, many, "unknown -> healthy")
-	s.log.await(t, 1, fmt.Sprintf("[WARNING] plugin/failover: %d checks have watch, but RLIMIT_NOFILE (%d) leaves descriptors for %d of them",
-		many, limit, most))
+	s.log.await(t, 1, "[WARNING] plugin/failover: ", fmt.Sprintf(
+		"%d checks have watch, but RLIMIT_NOFILE (%d) leaves descriptors for %d of them", many, limit, most))
 	site.awaitProbes(t, 3*many)
 	site.awaitOpen(t, most)
 	s.mustKeepVerdicts(t)

@@ -64,7 +64,8 @@ type webServer struct {
 func startNginx(t *testing.T, idle int) webServer {
 	t.Helper()
 	path, v := findProgram(t, "nginx", "nginx-light"), idleVars(t, idle)
-	return webServer{runOther(t, path, "-p", v["DIR"], "-e", "stderr", "-c", writeExpanded(t, "nginx.conf", nginxIdleConf, v)), v}
+	conf := writeExpanded(t, "nginx.conf", nginxIdleConf, v)
+	return webServer{runOther(t, path, "-p", v["DIR"], "-e", "stderr", "-c", conf), v}
 }
 
 func startHAProxy(t *testing.T, idle int) webServer {
@@ -140,7 +141,8 @@ func (w webServer) awaitRoused(t *testing.T, checks []siteCheck, meanwhile func(
 			"http":  "port {$PLAIN_PORT}",
 			"https": "port {$SECURE_PORT}; host www.example.org; tls {$CA}",
 		}[c.kind]
-		records += watchedRecord(c.name(), w.v["SITE"], c.kind+" /"+c.name(), options+"; watch; interval "+c.interval.String())
+		options += "; watch; interval " + c.interval.String()
+		records += watchedRecord(c.name(), w.v["SITE"], c.kind+" /"+c.name(), options)
 		want[c.name()+".example.org"] = w.v["SITE"]
 	}
 	began := time.Now()
@@ -151,7 +153,8 @@ func (w webServer) awaitRoused(t *testing.T, checks []siteCheck, meanwhile func(
 		await(t, func() string {
 			if got := w.roused("/"+c.name(), c.interval); got < c.enough && !t.Failed() {
 				meanwhile()
-				return fmt.Sprintf("%d probes of %s come from connections that have ended, want %d", got, c.name(), c.enough)
+				return fmt.Sprintf("%d probes of %s come from connections that have ended, want %d",
+					got, c.name(), c.enough)
 			}
 			return ""
 		})
