@@ -48,7 +48,17 @@ func (e *execution) openStream(ctx context.Context) (line, error) {
 		return nil, err
 	}
 	opened.release()
+	opened.keepAlive(e.check.Schedule.Interval)
 	return s, nil
+}
+
+// keepAlive lets the kernel ask after each while whether the peer is there. A call
+// lasts for as long as the server, but a firewall in between may forget it without a
+// word.
+func (c *conn) keepAlive(every time.Duration) {
+	every = min(every, time.Hour) // Linux takes no more than nine
+	// Without it a line is what it was.
+	_ = c.socket().SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: every, Interval: every, Count: 3})
 }
 
 func newStream(opened *conn, secured net.Conn) *stream {
