@@ -169,6 +169,7 @@ func TestWatchThousand(t *testing.T) {
 	site.stop()
 	s.awaitAll(t, many, func(int) string { return lastResort })
 	t.Logf("all have switched after %v", time.Since(died).Round(time.Millisecond))
+	s.log.await(t, many, ": healthy -> unhealthy")
 	if got := len(s.log.transitions()) - before; got != many {
 		t.Errorf("there are %d transitions, want %d", got, many)
 	}
