@@ -2,6 +2,7 @@ package test_test
 
 import (
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"syscall"
@@ -65,13 +66,27 @@ func startNginx(t *testing.T, idle int) webServer {
 	t.Helper()
 	path, v := findProgram(t, "nginx", "nginx-light"), idleVars(t, idle)
 	conf := writeExpanded(t, "nginx.conf", nginxIdleConf, v)
-	return webServer{runOther(t, path, "-p", v["DIR"], "-e", "stderr", "-c", conf), v}
+	return webServer{runOther(t, path, "-p", v["DIR"], "-e", "stderr", "-c", conf), v}.up(t)
 }
 
 func startHAProxy(t *testing.T, idle int) webServer {
 	t.Helper()
 	path, v := findProgram(t, "haproxy", "haproxy"), idleVars(t, idle)
-	return webServer{runOther(t, path, "-W", "-db", "-f", writeExpanded(t, "haproxy.cfg", haproxyIdleConf, v)), v}
+	return webServer{runOther(t, path, "-W", "-db", "-f", writeExpanded(t, "haproxy.cfg", haproxyIdleConf, v)), v}.up(t)
+}
+
+// up waits until the server accepts connections.
+func (w webServer) up(t *testing.T) webServer {
+	t.Helper()
+	await(t, func() string {
+		conn, err := net.Dial("tcp", net.JoinHostPort(w.v["SITE"], w.v["PLAIN_PORT"]))
+		if err != nil {
+			return err.Error()
+		}
+		conn.Close()
+		return ""
+	})
+	return w
 }
 
 func idleVars(t *testing.T, idle int) vars {
