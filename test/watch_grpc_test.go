@@ -27,7 +27,7 @@ func TestWatchGRPCTells(t *testing.T) {
 			tells(grpc_health_v1.HealthCheckResponse_SERVING)
 			s := start(t, watched(one.ip, "grpc "+one.port+" "+service, "watch; interval 10m; fast_interval 10m"))
 			s.log.await(t, 1, "unknown -> healthy")
-			const times = 3
+			const times = 20
 			for n := range times {
 				tells(grpc_health_v1.HealthCheckResponse_NOT_SERVING)
 				awaitAnswer(t, s, "www.example.org", dns.TypeA, lastResort)
