@@ -125,9 +125,16 @@ func (s *stream) conn() *conn { return s.opened }
 // Read is what the framer reads from.
 func (s *stream) Read(b []byte) (int, error) {
 	n, err := s.limited.Read(b)
-	s.begun = s.begun || n > 0
+	if n > 0 && !s.begun {
+		s.begun = true
+		_ = s.opened.SetDeadline(time.Now().Add(wholeFrame)) // what fails here fails in the next call
+	}
 	return n, err
 }
+
+// wholeFrame is how long the rest of a frame that has begun may take, and what there
+// is to say to it.
+const wholeFrame = time.Second
 
 // heed reads the frames that are there, until there has been none for a moment: TLS
 // may hold one back that the kernel knows nothing of any more.
