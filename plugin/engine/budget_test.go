@@ -33,7 +33,7 @@ func TestProbesShareSlots(t *testing.T) {
 				t.Errorf("a probe starts at %v, which is no slot", starts[1])
 			}
 		}
-		if len(instants) > 41 {
+		if len(instants) > 45 {
 			t.Errorf("200 probes start at %d instants", len(instants))
 		}
 	})
