@@ -134,7 +134,8 @@ func (c *Check[O]) again(r result) {
 	c.wake(due)
 }
 
-// next returns when the probe after one is due that found something out.
+// next returns when the probe is due that follows one. Nobody hurries who waits for
+// the guard.
 func (c *Check[O]) next(r result) time.Duration {
 	started := c.hub.since(r.started)
 	if soon := c.alarm.after(); soon > 0 && c.need == 0 {

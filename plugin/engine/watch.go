@@ -72,8 +72,8 @@ func (c *Check[O]) settleAlarm(before verdict.Verdict) {
 	}
 }
 
-// after returns the time from the start of a probe to that of the next while the
-// check is roused, 0 while it is not. There is no hurry while it waits for the guard.
+// after returns the time from the start of a probe to that of the next, or 0 where
+// that is for the schedule to say.
 func (a alarm) after() time.Duration {
 	switch a {
 	case roused:

@@ -95,6 +95,8 @@ func (w *Watched) begin() (keep bool, ended *time.Duration) {
 	return w.rouse != nil && w.plan.check.Type != model.GRPC, ended
 }
 
+// doubt notes that a probe has failed: the peer may be gone without a word, and its
+// connection of no use.
 func (w *Watched) doubt() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
