@@ -179,7 +179,8 @@ func (w webServer) awaitRoused(t *testing.T, checks []siteCheck, meanwhile func(
 		got, schedule := len(w.probed("/"+c.name())), scheduled(time.Since(began), c.interval)
 		t.Logf("%s: %d probes, %d because a connection has ended; the schedule gives at most %.1f",
 			c.name(), got, w.roused("/"+c.name(), c.interval), schedule)
-		if most := 2 + c.factor*schedule; float64(got) > most {
+		// An ending is looked at twice.
+		if most := 2 * (1 + c.factor*schedule); float64(got) > most {
 			t.Errorf("%s has had %d probes, want at most %.1f", c.name(), got, most)
 		}
 	}
