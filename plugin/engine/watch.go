@@ -31,7 +31,7 @@ const step = 8 * time.Millisecond
 // doubt is the time from a probe that found nothing new to the one that makes sure
 // of it: a process that dies closes its connections and its listeners one after the
 // other, and what connects in between seems to succeed.
-const doubt = 100 * time.Millisecond
+const doubt = 25 * time.Millisecond
 
 // alarm is what a check makes of having been roused.
 //

@@ -48,7 +48,11 @@ func (w *watched) tells() {
 
 func watchedSpec(w *watched) Spec[string] { return Spec[string]{Prober: w, Settings: settings()} }
 
-const step8 = 0.008
+// The distances of probes of a check that was roused, in seconds.
+const (
+	step8 = 0.008
+	look  = 0.025
+)
 
 // A check that is roused is probed at once, and in short steps until its verdict
 // has changed.
@@ -77,7 +81,7 @@ func TestRousedForNothing(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		target.tells()
 		time.Sleep(21 * time.Second)
-		w.expectStarts(t, target.server, s(0, 3, 3.1, 13.1, 23.1)...)
+		w.expectStarts(t, target.server, s(0, 3, 3+look, 13+look, 23+look)...)
 	})
 }
 
@@ -91,7 +95,7 @@ func TestRousedBeforeTheEnd(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		target.tells()
 		time.Sleep(time.Second)
-		w.expectStarts(t, target.server, s(0, 3, 3.1, 3.1+step8, 3.1+2*step8)...)
+		w.expectStarts(t, target.server, s(0, 3, 3+look, 3+look+step8, 3+look+2*step8)...)
 	})
 }
 
@@ -104,7 +108,7 @@ func TestRousedUntilWell(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		target.tells()
 		time.Sleep(14 * time.Second)
-		w.expectStarts(t, target.server, s(0, 3, 3+step8, 3.1+step8, 3.1+2*step8, 3.2+2*step8, 13.2+2*step8)...)
+		w.expectStarts(t, target.server, s(0, 3, 3+step8, 3+look+step8, 3+look+2*step8, 3+2*look+2*step8, 13+2*look+2*step8)...)
 	})
 }
 
