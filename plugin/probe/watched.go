@@ -26,7 +26,7 @@ type Watched struct {
 	line     line   // nil while there is none
 	watch    *watch.Watch
 	since    time.Time      // when line became idle
-	doubted  bool           // a probe has failed since: the peer may be gone without a word
+	failed   bool           // a probe has failed since: the peer may be gone without a word
 	ended    *time.Duration // how long a line was idle that the peer has ended, for the next probe
 	patience watch.Patience
 }
@@ -76,7 +76,7 @@ func (w *Watched) Probe(ctx context.Context) (connect time.Duration, err error) 
 	e.keep, ended = w.begin()
 	err = e.run(ctx)
 	if err != nil {
-		w.doubt()
+		w.fail()
 	} else if w.wants(ended) {
 		w.keepOpen(ctx, &e)
 	}
@@ -95,12 +95,12 @@ func (w *Watched) begin() (keep bool, ended *time.Duration) {
 	return w.rouse != nil && w.plan.check.Type != model.GRPC, ended
 }
 
-// doubt notes that a probe has failed: the peer may be gone without a word, and its
+// fail notes that a probe has failed: the peer may be gone without a word, and its
 // connection of no use.
-func (w *Watched) doubt() {
+func (w *Watched) fail() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.doubted = true
+	w.failed = true
 }
 
 // wants reports whether a line should be opened after a probe that succeeded. If
@@ -112,7 +112,7 @@ func (w *Watched) wants(ended *time.Duration) bool {
 	if ended != nil {
 		w.patience.Ended(*ended, w.plan.check.Schedule.Interval)
 	}
-	if w.rouse == nil || w.line != nil && w.plan.check.Type == model.GRPC && !w.doubted {
+	if w.rouse == nil || w.line != nil && w.plan.check.Type == model.GRPC && !w.failed {
 		return false
 	}
 	return w.patience.Keep()
@@ -148,7 +148,7 @@ func (w *Watched) hold(l line) bool {
 	if err != nil {
 		return false
 	}
-	w.line, w.watch, w.since, w.doubted = l, watching, time.Now(), false
+	w.line, w.watch, w.since, w.failed = l, watching, time.Now(), false
 	return true
 }
 
