@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -47,8 +46,9 @@ func (c *Check[O]) start(after time.Duration) {
 	defer c.mu.Unlock()
 	if len(c.claims) > 0 {
 		c.watch()
-		c.timer = time.AfterFunc(forever, c.fire)
-		c.wake(c.hub.since(time.Now()) + after)
+		c.due = c.hub.since(time.Now()) + after
+		c.expect(c.due)
+		c.timer = time.AfterFunc(after, c.fire)
 	}
 }
 
@@ -143,9 +143,6 @@ func (c *Check[O]) next(r result) time.Duration {
 	}
 	return c.settings.Schedule.next(started, c.pace(r.outcome))
 }
-
-// forever is longer than any process runs.
-const forever = time.Duration(math.MaxInt64)
 
 // wake sets the timer for the probe that is due at an instant.
 func (c *Check[O]) wake(due time.Duration) {
