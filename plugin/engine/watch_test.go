@@ -152,6 +152,7 @@ func TestRousedWaitsForTheGuard(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		guard := serverOf(up(), step{takes: time.Second})
 		w.Engine.Guard("guard", &Spec[string]{Prober: guard, Settings: settings()})
+		synctest.Wait() // it reports first
 		target := watchedOf(up(), down())
 		w.Claim(1, "www", "a", watchedSpec(target))
 		w.Start()
