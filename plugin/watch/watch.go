@@ -21,7 +21,7 @@ type Poller struct {
 
 	mu      sync.Mutex
 	watches map[int]*Watch // by descriptor
-	last    int32          // the newest generation
+	last    uint32         // the newest generation
 	poll    poll
 }
 
@@ -36,7 +36,7 @@ type Watch struct {
 	poller     *Poller
 	raw        syscall.RawConn
 	descriptor int
-	generation int32 // tells it from others that had the descriptor
+	generation uint32 // tells it from others that had the descriptor
 	ready      func()
 }
 
