@@ -5,45 +5,47 @@ import "sync"
 // budget bounds the probes in flight. A probe over it is put off until another
 // ends, in order; it waits without a goroutine, and its timeout begins only
 // when it starts, so that waiting says nothing about the target.
-type budget struct {
+type budget[O comparable] struct {
 	mu      sync.Mutex
 	free    int
-	waiting []func()
+	waiting []*Check[O]
 }
 
-// run calls probe now if the budget allows, and then whatever was put off
-// meanwhile; else it puts probe off.
-func (b *budget) run(probe func()) {
-	if !b.enter(probe) {
-		return
-	}
-	for probe != nil {
-		probe()
-		probe = b.leave()
+// run probes a check now if the budget allows; else it puts the probe off.
+func (b *budget[O]) run(c *Check[O]) {
+	if b.enter(c) && !c.probe(b) {
+		b.leave()
 	}
 }
 
-func (b *budget) enter(probe func()) bool {
+func (b *budget[O]) enter(c *Check[O]) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.free == 0 {
-		b.waiting = append(b.waiting, probe)
+		b.waiting = append(b.waiting, c)
 		return false
 	}
 	b.free--
 	return true
 }
 
-// leave returns the probe that has waited longest and now has the caller's
-// place, or nil.
-func (b *budget) leave() func() {
+// leave gives the place of a probe that has ended to what has waited longest.
+func (b *budget[O]) leave() {
+	for c := b.next(); c != nil && !c.probe(b); c = b.next() {
+	}
+}
+
+// next returns the check that has waited longest and now has the caller's place,
+// or nil.
+func (b *budget[O]) next() *Check[O] {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.waiting) == 0 {
 		b.free++
 		return nil
 	}
-	next := b.waiting[0]
+	c := b.waiting[0]
+	b.waiting[0] = nil
 	b.waiting = b.waiting[1:]
-	return next
+	return c
 }

@@ -94,11 +94,11 @@ type Check[O comparable] struct {
 	status  Status
 	recent  recent
 	claims  []claim[O]
-	timer   *time.Timer   // nil until started
+	cancel  Canceller     // of the probe in flight, or nil
 	due     time.Duration // since hub.began: when the next probe is to start
+	begun   bool          // it has been started
 	hurried bool          // the next probe follows at once
 	alarm   alarm
-	cancel  context.CancelFunc // of the probe in flight, or nil
 }
 
 func newCheck[O comparable](s Spec[O], h *hub[O]) *Check[O] {
@@ -114,7 +114,7 @@ func newCheck[O comparable](s Spec[O], h *hub[O]) *Check[O] {
 func (c *Check[O]) adopt(s Start) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.timer != nil || c.state.Verdict != verdict.Unknown || s.Verdict == verdict.Unknown {
+	if c.begun || c.state.Verdict != verdict.Unknown || s.Verdict == verdict.Unknown {
 		return
 	}
 	c.state.Verdict = s.Verdict

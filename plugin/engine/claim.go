@@ -38,11 +38,9 @@ func (c *Check[O]) goOn() bool {
 	if len(c.claims) > 0 {
 		return true
 	}
-	if c.timer != nil {
-		c.timer.Stop()
-	}
+	c.hub.timetable.drop(c, c.due)
 	if c.cancel != nil {
-		c.cancel()
+		c.cancel.Cancel()
 	}
 	c.unwatch()
 	return false

@@ -61,24 +61,24 @@ func (c *Check[O]) waits(reason error) bool {
 func (c *Check[O]) confirm(w waiter[O]) {
 	c.turn.Lock()
 	defer c.turn.Unlock()
-	if report, ok := c.fall(w); ok {
+	if report := c.fall(w); report != nil {
 		report()
 	}
 }
 
-// fall does nothing where the check has been released, or its run has ended
-// meanwhile.
-func (c *Check[O]) fall(w waiter[O]) (report func(), ok bool) {
+// fall returns what there is to report; nil where the check has been released, or
+// its run has ended meanwhile.
+func (c *Check[O]) fall(w waiter[O]) (report func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.claims) == 0 || c.need != w.need || c.period != c.hub.guard.period.Load() {
-		return nil, false
+		return nil
 	}
 	before := c.status
 	c.need = 0
 	c.settle(c.state.After(false, c.settings.Threshold))
 	c.expect(c.hub.since(c.status.Probed))
-	return c.reports(before, w.reason), true
+	return c.reports(before, w.reason)
 }
 
 // settle makes a state the check's own.

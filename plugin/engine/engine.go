@@ -2,8 +2,9 @@
 // into verdicts, and keeps both across configurations. It knows nothing of what
 // a probe does, of Corefiles, metrics or logs.
 //
-// An idle check is a timer and a few words of state; a goroutine exists only
-// while its probe runs.
+// An idle check is a few words of state and a place in a timetable; a goroutine
+// exists only while its probe runs, and not even then where the prober can do
+// without (Starter).
 package engine
 
 import (
@@ -51,20 +52,24 @@ type Engine[K, O comparable] struct {
 
 // hub is what all checks of an engine have in common.
 type hub[O comparable] struct {
-	reporter Reporter[O]    // read-only after New
-	began    time.Time      // read-only after New
-	answers  budget         // of probes of checks whose target answered the last time
-	hangs    budget         // of those that waited for it in vain
-	running  sync.WaitGroup // probes in flight
-	guard    guard[O]
+	reporter  Reporter[O] // read-only after New
+	began     time.Time   // read-only after New
+	timetable timetable[O]
+	answers   budget[O]      // of probes of checks whose target answered the last time
+	hangs     budget[O]      // of those that waited for it in vain
+	running   sync.WaitGroup // probes in flight
+	guard     guard[O]
 }
 
 // since is how long after the beginning of the engine an instant is.
 func (h *hub[O]) since(t time.Time) time.Duration { return t.Sub(h.began) }
 
+// now is how long the engine has been there.
+func (h *hub[O]) now() time.Duration { return time.Since(h.began) }
+
 // lane returns the budget that probes of a check are subject to. Those that hang
 // have one of their own, so that they do not keep others waiting.
-func (h *hub[O]) lane(hangs bool) *budget {
+func (h *hub[O]) lane(hangs bool) *budget[O] {
 	if hangs {
 		return &h.hangs
 	}
@@ -78,7 +83,8 @@ func New[K, O comparable](limit int, r Reporter[O]) *Engine[K, O] {
 	e := &Engine[K, O]{checks: make(map[K]*Check[O])}
 	e.hub.reporter, e.hub.began = r, time.Now()
 	e.hub.answers.free, e.hub.hangs.free = limit, max(1, limit/2)
-	e.hub.guard.hub = &e.hub
+	e.hub.guard.hub, e.hub.timetable.hub = &e.hub, &e.hub
+	e.hub.timetable.due = make(map[time.Duration][]*Check[O])
 	return e
 }
 

@@ -18,7 +18,9 @@ func (g *guard[O]) probe(spec *Spec[O]) {
 		return
 	}
 	defer g.hub.running.Done()
-	r := run(ctx, spec.Prober, spec.Settings.Schedule.Timeout)
+	started := time.Now()
+	connect, err := shielded(ctx, spec.Prober)
+	r := found(connect, err, started, spec.Settings.Schedule.Timeout)
 	g.take(spec, r)
 	g.again(spec, r.outcome)
 }

@@ -17,10 +17,8 @@ type result struct {
 	period  uint32        // of the guard, in which the probe started
 }
 
-// run runs one probe.
-func run(ctx context.Context, p Prober, timeout time.Duration) result {
-	started := time.Now()
-	connect, err := shielded(ctx, p)
+// found is the result of a probe that ends now.
+func found(connect time.Duration, err error, started time.Time, timeout time.Duration) result {
 	ended := time.Now()
 	return result{
 		outcome: classify(err, started, ended, timeout),
@@ -40,65 +38,58 @@ func shielded(ctx context.Context, p Prober) (connect time.Duration, err error) 
 	return p.Probe(ctx)
 }
 
-// start lets the first probe begin after a while.
+// start puts the first probe down for a while from now.
 func (c *Check[O]) start(after time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.claims) > 0 {
+		c.begun = true
 		c.watch()
-		c.due = c.hub.since(time.Now()) + after
-		c.expect(c.due)
-		c.timer = time.AfterFunc(after, c.fire)
+		c.wake(c.hub.now() + after)
 	}
 }
 
-// fire runs when the check's timer fires.
-func (c *Check[O]) fire() { c.hub.lane(c.hangs.Load()).run(c.probe) }
+// fire runs when the check is due.
+func (c *Check[O]) fire() { c.hub.lane(c.hangs.Load()).run(c) }
 
-// probe runs one probe and sees to the next. A probe never overlaps itself:
-// the timer is set only when one has ended.
-func (c *Check[O]) probe() {
-	ctx, delay, ok := c.begin()
-	if !ok {
-		return
-	}
-	defer c.hub.running.Done()
-	period := c.hub.guard.period.Load()
-	r := run(ctx, c.prober, c.settings.Schedule.Timeout)
-	r.period, r.delay = period, delay
-	c.take(r)
-	c.again(r)
-}
-
-// begin prepares a probe, and returns by how much it is late; it reports false
-// where the check has been released.
-func (c *Check[O]) begin() (ctx context.Context, delay time.Duration, ok bool) {
+// probe begins a probe, which leaves the lane when it has ended and sees to the
+// next; it reports false where the check has been released. A probe never overlaps
+// itself: the next is put down only when one has ended.
+func (c *Check[O]) probe(lane *budget[O]) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.claims) == 0 {
-		return nil, 0, false
+		return false
 	}
 	c.hub.running.Add(1)
-	ctx, c.cancel = context.WithTimeout(context.Background(), c.settings.Schedule.Timeout)
-	return ctx, c.hub.since(time.Now()) - c.due, true
+	f := &flight[O]{check: c, lane: lane, due: c.due}
+	c.cancel = f.start()
+	return true
 }
 
-// take takes a result in and reports what follows from it.
-func (c *Check[O]) take(r result) {
+// take takes a result in and returns what follows from it, to be called once and
+// by whoever may wait; nil is nothing.
+func (c *Check[O]) take(r result) (report func()) {
 	c.turn.Lock()
-	defer c.turn.Unlock()
-	if report, ok := c.finish(r); ok {
+	tell, ok := c.finish(r)
+	if ok {
 		c.settings.observe(r)
-		report()
+	}
+	if tell == nil {
+		c.turn.Unlock()
+		return nil
+	}
+	return func() {
+		defer c.turn.Unlock()
+		tell()
 	}
 }
 
 // finish ends a probe and returns what there is to report, to be called without
-// mu; false where the check has been released meanwhile.
+// mu, or nil; false where the check has been released meanwhile.
 func (c *Check[O]) finish(r result) (report func(), ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.cancel()
 	c.cancel = nil
 	if len(c.claims) == 0 {
 		return nil, false
@@ -117,15 +108,14 @@ func (c *Check[O]) finish(r result) (report func(), ok bool) {
 	return c.reports(before, r.err), true
 }
 
-// again sets the timer for the next probe, at the later of its due time and
-// now.
+// again puts the next probe down for the later of its due time and now.
 func (c *Check[O]) again(r result) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.claims) == 0 {
 		return
 	}
-	now := c.hub.since(time.Now())
+	now := c.hub.now()
 	due := c.next(r)
 	if due < now || c.hurried {
 		due = now
@@ -144,9 +134,9 @@ func (c *Check[O]) next(r result) time.Duration {
 	return c.settings.Schedule.next(started, c.pace(r.outcome))
 }
 
-// wake sets the timer for the probe that is due at an instant.
+// wake puts the next probe down for an instant.
 func (c *Check[O]) wake(due time.Duration) {
 	c.due = due
 	c.expect(due)
-	c.timer.Reset(due - c.hub.since(time.Now()))
+	c.hub.timetable.add(c, due)
 }

@@ -16,11 +16,11 @@ type Transition struct {
 }
 
 // reports returns what there is to report about the way from before to the
-// status of now.
+// status of now, or nil.
 func (c *Check[O]) reports(before Status, reason error) func() {
 	after := c.status
 	if before.Verdict == after.Verdict && before.Broken == after.Broken {
-		return func() {}
+		return nil
 	}
 	return c.tells(before, after, reason)
 }
