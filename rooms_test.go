@@ -49,12 +49,19 @@ var rooms = map[string]room{
 		mustNot: []string{"context", "net", "os"},
 	},
 	"plugin/probe": {
-		rooms: []string{"model", "watch"},
+		rooms: []string{"exchange", "model", "watch"},
 		others: []string{
 			"github.com/miekg/dns", "golang.org/x/net", "google.golang.org/grpc", "google.golang.org/protobuf/proto",
 		},
 	},
-	"plugin/watch":   {others: []string{"golang.org/x/sys/unix"}, mustNot: []string{"net", "net/http"}},
+	"plugin/exchange": {
+		rooms: []string{"epoll", "queue"}, others: []string{"golang.org/x/sys/unix"}, mustNot: []string{"net/http"},
+	},
+	"plugin/watch": {
+		rooms: []string{"epoll"}, others: []string{"golang.org/x/sys/unix"}, mustNot: []string{"net", "net/http"},
+	},
+	"plugin/epoll":   {others: []string{"golang.org/x/sys/unix"}, mustNot: []string{"net", "net/http"}},
+	"plugin/queue":   {mustNot: []string{"context", "net", "os", "sync"}},
 	"plugin/resolve": {others: []string{"github.com/miekg/dns"}, mustNot: []string{"net/http", "os"}},
 	"plugin/engine":  {rooms: []string{"verdict"}, mustNot: []string{"net", "net/http", "net/netip", "os"}},
 	"plugin/status":  {mustNot: []string{"context", "net", "net/http", "os", "sync"}},

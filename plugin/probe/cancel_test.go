@@ -68,7 +68,7 @@ func wantCancelled(t *testing.T, check model.Check, server netip.AddrPort, reach
 	result := make(chan error, 1)
 	prober := prober(t, check, server)
 	go func() {
-		_, err := prober.Probe(ctx)
+		_, err := once(ctx, prober)
 		result <- err
 	}()
 	<-reached

@@ -72,7 +72,7 @@ func (r reasons) of(err error) string {
 // the fault of this machine, and context.Canceled is wrapped where ctx was
 // cancelled, whatever that did to the connection.
 func (p *plan) failure(ctx context.Context, at step, err error) error {
-	if errors.Is(ctx.Err(), context.Canceled) {
+	if errors.Is(ctx.Err(), context.Canceled) || errors.Is(err, context.Canceled) {
 		return fmt.Errorf("probe cancelled: %w", context.Canceled)
 	}
 	if lookup, ok := errors.AsType[*net.DNSError](err); ok {

@@ -79,7 +79,12 @@ func (p *plan) converse(ctx context.Context, h hop, stream net.Conn) (to redirec
 	// A server may answer before it has read everything, and hang up: if there
 	// is no answer either, reading it says why.
 	_, _ = stream.Write(s.request)
-	answer, err := p.readAnswer(ctx, s, h.method)
+	return p.hear(ctx, s, h.method)
+}
+
+// hear reads the answer to a request.
+func (p *plan) hear(ctx context.Context, s *scratch, method string) (to redirect, kept bool, err error) {
+	answer, err := p.readAnswer(ctx, s, method)
 	if err != nil {
 		return redirect{}, false, err
 	}

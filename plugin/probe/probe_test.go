@@ -125,7 +125,7 @@ func connecting(t *testing.T, check model.Check, server netip.AddrPort) (time.Du
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	start := time.Now()
-	connect, err := prober(t, check, server).Probe(ctx)
+	connect, err := once(ctx, prober(t, check, server))
 	if all := time.Since(start); connect < 0 || connect > all {
 		t.Errorf("connected in %s of %s", connect, all)
 	}

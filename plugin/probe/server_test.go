@@ -171,9 +171,39 @@ func execute(t testing.TB, prober probe.Prober) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	_, err := prober.Probe(ctx)
+	_, err := once(ctx, prober)
 	return err
 }
+
+// once executes a check as the engine does: without a goroutine, where that can be.
+func once(ctx context.Context, prober probe.Prober) (connect time.Duration, err error) {
+	timeout := patience
+	if deadline, ok := ctx.Deadline(); ok {
+		timeout = time.Until(deadline)
+	}
+	landed := make(landing, 1)
+	started := prober.Start(timeout, landed)
+	if started == nil {
+		return prober.Probe(ctx)
+	}
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			started.Cancel()
+		}
+	})()
+	r := <-landed
+	return r.connect, r.err
+}
+
+// landing gets what a probe without a goroutine has found.
+type landing chan landed
+
+type landed struct {
+	connect time.Duration
+	err     error
+}
+
+func (l landing) Landed(connect time.Duration, err error) { l <- landed{connect, err} }
 
 // runFor probes server with a timeout of its own.
 func runFor(t testing.TB, timeout time.Duration, check model.Check, server netip.AddrPort) error {
@@ -181,7 +211,7 @@ func runFor(t testing.TB, timeout time.Duration, check model.Check, server netip
 	check.Schedule.Timeout = timeout
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
-	_, err := prober(t, check, server).Probe(ctx)
+	_, err := once(ctx, prober(t, check, server))
 	return err
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 )
 
@@ -35,10 +34,10 @@ func probeTCP(ctx context.Context, e *execution) error {
 
 // readBanner reads as long as what comes can still become want, and no byte
 // beyond it: a wrong answer is known at once, even if the server then waits.
-func (p *plan) readBanner(ctx context.Context, conn net.Conn, want string) error {
+func (p *plan) readBanner(ctx context.Context, stream io.Reader, want string) error {
 	answer := make([]byte, len(want))
 	for n := 0; n < len(want); {
-		more, err := conn.Read(answer[n:])
+		more, err := stream.Read(answer[n:])
 		n += more
 		got := string(answer[:n])
 		if !strings.HasPrefix(want, got) {

@@ -18,7 +18,7 @@ import (
 // A connection is thus hardly ever idle for longer than the check's interval, which
 // most servers bear; of the others watch.Patience learns.
 type Watched struct {
-	Prober
+	prober Prober
 	poller *watch.Poller
 
 	mu       sync.Mutex
@@ -44,7 +44,7 @@ type line interface {
 // none.
 func (k *Kit) Watched(poller *watch.Poller, check model.Check, addr netip.Addr) (*Watched, error) {
 	p, err := k.Prober(check, addr)
-	return &Watched{Prober: p, poller: poller}, err
+	return &Watched{prober: p, poller: poller}, err
 }
 
 // Watch calls rouse whenever there is a reason to look, until Unwatch.
@@ -71,7 +71,7 @@ func (w *Watched) Watching() bool {
 
 // Probe executes the check once, as Prober does.
 func (w *Watched) Probe(ctx context.Context) (connect time.Duration, err error) {
-	e := w.execution()
+	e := w.prober.execution()
 	var ended *time.Duration
 	e.keep, ended = w.begin()
 	err = e.run(ctx)
@@ -92,7 +92,7 @@ func (w *Watched) begin() (keep bool, ended *time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	ended, w.ended = w.ended, nil
-	return w.rouse != nil && w.plan.check.Type != model.GRPC, ended
+	return w.rouse != nil && w.prober.plan.check.Type != model.GRPC, ended
 }
 
 // fail notes that a probe has failed: the peer may be gone without a word, and its
@@ -110,9 +110,9 @@ func (w *Watched) wants(ended *time.Duration) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if ended != nil {
-		w.patience.Ended(*ended, w.plan.check.Schedule.Interval)
+		w.patience.Ended(*ended, w.prober.plan.check.Schedule.Interval)
 	}
-	if w.rouse == nil || w.line != nil && w.plan.check.Type == model.GRPC && !w.failed {
+	if w.rouse == nil || w.line != nil && w.prober.plan.check.Type == model.GRPC && !w.failed {
 		return false
 	}
 	return w.patience.Keep()
@@ -125,7 +125,7 @@ func (w *Watched) keepOpen(ctx context.Context, e *execution) {
 	if err != nil {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.patience.Ended(0, w.plan.check.Schedule.Interval)
+		w.patience.Ended(0, w.prober.plan.check.Schedule.Interval)
 		return
 	}
 	if !w.hold(opened) {
@@ -140,7 +140,7 @@ func (w *Watched) hold(l line) bool {
 	if w.rouse == nil {
 		return false
 	}
-	if w.line != nil && watch.Enough(time.Since(w.since), w.plan.check.Schedule.Interval) {
+	if w.line != nil && watch.Enough(time.Since(w.since), w.prober.plan.check.Schedule.Interval) {
 		w.patience.Lasted()
 	}
 	w.drop()
