@@ -13,8 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Epoll is an epoll instance.
+// Epoll is an epoll instance. Nothing may be called after Close, but for a Wait that
+// Close ends.
 type Epoll struct {
+	fd   int
 	file *os.File
 	raw  syscall.RawConn
 }
@@ -33,7 +35,7 @@ func Open() (*Epoll, error) {
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return &Epoll{file, raw}, nil
+	return &Epoll{fd, file, raw}, nil
 }
 
 // Close ends the instance and a Wait on it.
@@ -54,10 +56,7 @@ func (e *Epoll) Set(fd int, flags uint32, tag uint64) error {
 func (e *Epoll) Remove(fd int) { _ = e.control(unix.EPOLL_CTL_DEL, fd, 0, 0) }
 
 func (e *Epoll) control(op, fd int, flags uint32, tag uint64) error {
-	event := unix.EpollEvent{Events: flags, Fd: int32(tag), Pad: int32(tag >> 32)}
-	var failed error
-	err := e.raw.Control(func(instance uintptr) { failed = unix.EpollCtl(int(instance), op, fd, &event) })
-	return errors.Join(err, failed)
+	return unix.EpollCtl(e.fd, op, fd, &unix.EpollEvent{Events: flags, Fd: int32(tag), Pad: int32(tag >> 32)})
 }
 
 // Until ends a Wait at an instant; in the past, at once.

@@ -23,6 +23,7 @@ var errHeaders = errors.New("headers larger than 64 KiB")
 // scratch is what an exchange needs while it lasts, and the next can use again.
 type scratch struct {
 	request []byte
+	asked   http.Request // says to http.ReadResponse which method it was
 	limited limitedReader
 	answer  *bufio.Reader // of limited
 }
@@ -89,7 +90,8 @@ func (p *plan) readAnswer(ctx context.Context, s *scratch, method string) (*http
 		return nil, err
 	}
 	for {
-		answer, err := http.ReadResponse(s.answer, &http.Request{Method: method})
+		s.asked.Method = method
+		answer, err := http.ReadResponse(s.answer, &s.asked)
 		if err != nil {
 			// A line that breaks off is malformed too, but that is not why.
 			return nil, p.failure(ctx, reading, cmp.Or(s.limited.err, err))
