@@ -218,14 +218,12 @@ func (in answerer) line(c *client) line {
 	}) {
 		return line{kind: NoData}
 	}
-	candidates := false
-	for _, tier := range in.Tiers {
-		ofTier := keep(in.mine(tier, c), func(t Target) bool { return isCandidate(t, in.f) })
-		if c != nil {
-			ofTier = keep(ofTier, func(t Target) bool { return answerer{in.Record, nil, in.f}.has(t, false, c) })
-		}
-		candidates = candidates || len(ofTier) > 0
-	}
+	// An eligible target is a candidate, also where by itself it has nothing for
+	// the client.
+	whole := answerer{in.Record, nil, in.f}
+	candidates := c == nil || slices.ContainsFunc(in.Tiers, func(tier Tier) bool {
+		return len(whole.answered(tier, false, c)) > 0 || len(whole.answered(tier, true, c)) > 0
+	})
 	if !candidates && in.Policy == model.Clients {
 		return line{kind: NoData}
 	}
