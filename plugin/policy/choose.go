@@ -97,9 +97,10 @@ func (d *Decision) find(m *match) int {
 }
 
 // hasCandidates reports whether there is anything of the family for the client.
+// That may be what is eligible alone, where it is of an alias (see nestedOptions).
 func (d *Decision) hasCandidates(m *match) bool {
 	for i := range d.steps {
-		if s := &d.steps[i]; s.last && s.takes(m) {
+		if s := &d.steps[i]; len(s.options) > 0 && s.takes(m) {
 			return true
 		}
 	}

@@ -112,3 +112,34 @@ func TestScopeOfNestedRecords(t *testing.T) {
 		}
 	}
 }
+
+// An alias that evaluates health may have something for a client to whom its
+// record has nothing by itself: here an IPv6 target of the client's keeps it from
+// the second tier, until the alias's own check finds that target unhealthy. Then
+// the alias is there for the client like any other target.
+func TestNestedClientsByHealthAlone(t *testing.T) {
+	mine, theirs := []string{"10.0.0.0/8"}, []string{"11.0.0.0/8"}
+	tiers := tiersOf("6+ 4+ | 4+")
+	tiers[0][0].Clients, tiers[0][1].Clients, tiers[1][0].Clients = mine, theirs, mine
+	child := recordOf(model.Record{Policy: model.Clients}, tiers...)
+	six := tiersOf("6+")[0]
+	six[0].Clients = mine
+	for _, tt := range []struct {
+		name      string
+		above     []Tier
+		unhealthy []string
+		want      string
+	}{
+		{"nothing", nil, nil, "nodata normal 0"},
+		{"nothing, below a tier of IPv6", []Tier{six}, nil, "nodata normal 0"},
+		{"by health", nil, []string{"2001:db8::"}, "answer normal 1 alias"},
+		{"by health, below a tier of IPv6", []Tier{six}, []string{"2001:db8::"}, "nodata normal 1"},
+	} {
+		alias := aliasOf(child, true, tt.unhealthy...)
+		alias.Clients = mine
+		d := recordOf(model.Record{Policy: model.Clients}, append(tt.above, Tier{alias})...).Decide(IPv4)
+		if got := show(d.Choose(fromAddr("10.1.1.1"), nil)); got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
