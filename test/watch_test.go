@@ -134,6 +134,8 @@ func TestWatchDeath(t *testing.T) {
 func keepAsking(t *testing.T, s *server, want map[string]string) (awaitMore func(n int64)) {
 	t.Helper()
 	client := dns.Client{Timeout: patience}
+	pace := time.NewTicker(5 * time.Millisecond) // the machine has other things to do
+	t.Cleanup(pace.Stop)
 	return watch(t, func() error {
 		for name, ip := range want {
 			reply, _, err := client.Exchange(question(name, dns.TypeA), s.endpoint())
@@ -144,7 +146,7 @@ func keepAsking(t *testing.T, s *server, want map[string]string) (awaitMore func
 				return fmt.Errorf("%s is answered with %s, want %s", name, got, ip)
 			}
 		}
-		time.Sleep(5 * time.Millisecond) // the machine has other things to do
+		<-pace.C
 		return nil
 	})
 }
