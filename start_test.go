@@ -2,9 +2,10 @@ package failover
 
 import (
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/coredns-failover/failover/bench/rig"
 
 	"github.com/coredns/caddy"
 )
@@ -27,8 +28,8 @@ func alike(records int, check string) string {
 func held(tb testing.TB, corefile string) (bytes int) {
 	tb.Helper()
 	during(tb, alike(1, "tcp 9"), func() {}) // since caddy holds the last instance until there is another
-	before := inUse()
-	during(tb, corefile, func() { bytes = inUse() - before })
+	before := rig.Heap()
+	during(tb, corefile, func() { bytes = rig.Heap() - before })
 	return bytes
 }
 
@@ -42,14 +43,6 @@ func during(tb testing.TB, corefile string, do func()) {
 	defer stop(tb, instance)
 	served(tb, instance)
 	do()
-}
-
-func inUse() int {
-	runtime.GC()
-	runtime.GC() // what had a finalizer
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int(m.HeapAlloc)
 }
 
 // mostHeld is what a record with two checks may hold, in bytes: 3,800 were measured, of

@@ -3,10 +3,10 @@ package engine_test
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"testing"
 	"time"
 
+	"github.com/coredns-failover/failover/bench/rig"
 	. "github.com/coredns-failover/failover/plugin/engine"
 )
 
@@ -23,7 +23,7 @@ func BenchmarkIdleCheck(b *testing.B) {
 	for i := range keys {
 		keys[i] = fmt.Sprint(i)
 	}
-	before := heap()
+	before := rig.Heap()
 	for _, key := range keys {
 		w.Claim(1, "www", key, Spec[string]{Prober: instant{}, Settings: shared})
 	}
@@ -32,13 +32,6 @@ func BenchmarkIdleCheck(b *testing.B) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	w.take()
-	b.ReportMetric(float64(heap()-before)/float64(b.N), "heap-B/check")
+	b.ReportMetric(float64(rig.Heap()-before)/float64(b.N), "heap-B/check")
 	w.end()
-}
-
-func heap() uint64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }

@@ -3,9 +3,9 @@ package probe_test
 import (
 	"net"
 	"net/netip"
-	"runtime"
 	"testing"
 
+	"github.com/coredns-failover/failover/bench/rig"
 	"github.com/coredns-failover/failover/plugin/model"
 	"github.com/coredns-failover/failover/plugin/probe"
 	"github.com/coredns-failover/failover/plugin/watch"
@@ -50,7 +50,7 @@ func BenchmarkWatched(b *testing.B) {
 	server := netip.MustParseAddrPort(listener.Addr().String())
 	kit, poller := probe.NewKit(), watch.New(1<<20)
 	all := make([]*probe.Watched, min(b.N, 4000)) // a listener's backlog
-	before := heap()
+	before := rig.Heap()
 	for i := range all {
 		w, err := kit.Watched(poller, tcpCheck(server), server.Addr())
 		if err != nil {
@@ -62,15 +62,8 @@ func BenchmarkWatched(b *testing.B) {
 		}
 		all[i] = w
 	}
-	b.ReportMetric(float64(heap()-before)/float64(len(all)), "heap-B/connection")
+	b.ReportMetric(float64(rig.Heap()-before)/float64(len(all)), "heap-B/connection")
 	for _, w := range all {
 		w.Unwatch()
 	}
-}
-
-func heap() uint64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }
