@@ -10,6 +10,14 @@ import (
 	"github.com/miekg/dns"
 )
 
+// nginxFolders keep what nginx writes in $DIR.
+const nginxFolders = `    client_body_temp_path $DIR/body;
+    proxy_temp_path $DIR/proxy;
+    fastcgi_temp_path $DIR/fastcgi;
+    uwsgi_temp_path $DIR/uwsgi;
+    scgi_temp_path $DIR/scgi;
+`
+
 // nginxConf is a web server with TLS and without. It is unhealthy by itself while
 // there is a file called down.
 const nginxConf = `
@@ -20,12 +28,7 @@ error_log stderr;
 events { worker_connections 64; }
 http {
     access_log off;
-    client_body_temp_path $DIR/body;
-    proxy_temp_path $DIR/proxy;
-    fastcgi_temp_path $DIR/fastcgi;
-    uwsgi_temp_path $DIR/uwsgi;
-    scgi_temp_path $DIR/scgi;
-    server {
+` + nginxFolders + `    server {
         listen $NGINX:$PLAIN_PORT;
         listen $NGINX:$SECURE_PORT ssl;
         server_name www.example.org;

@@ -21,12 +21,7 @@ http {
     log_format probed "probed $uri $msec";
     access_log /dev/stdout probed;
     keepalive_timeout $IDLEs;
-    client_body_temp_path $DIR/body;
-    proxy_temp_path $DIR/proxy;
-    fastcgi_temp_path $DIR/fastcgi;
-    uwsgi_temp_path $DIR/uwsgi;
-    scgi_temp_path $DIR/scgi;
-    server {
+` + nginxFolders + `    server {
         listen $SITE:$PLAIN_PORT;
         listen $SITE:$SECURE_PORT ssl;
         ssl_certificate $CERT;
