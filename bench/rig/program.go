@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -83,7 +84,7 @@ func (p Program) unpack() (folder string, err error) {
 		return "", err
 	}
 	for name, text := range p.Files {
-		if err = unpackFile(filepath.Join(folder, filepath.Dir(name)), filepath.Base(name), text, name); err != nil {
+		if err = unpackFile(folder, name, text); err != nil {
 			os.RemoveAll(folder)
 			return "", err
 		}
@@ -91,14 +92,15 @@ func (p Program) unpack() (folder string, err error) {
 	return folder, nil
 }
 
-func unpackFile(folder, base, text, name string) error {
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+func unpackFile(folder, name, text string) error {
+	path := filepath.Join(folder, name)
+	if strings.HasSuffix(name, "/") {
+		return os.MkdirAll(path, 0o700)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	if name[len(name)-1] == '/' {
-		return nil
-	}
-	return os.WriteFile(filepath.Join(folder, base), []byte(text), 0o600)
+	return os.WriteFile(path, []byte(text), 0o600)
 }
 
 // await waits until up returns nil.
