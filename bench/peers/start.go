@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/coredns-failover/failover/bench/rig"
-
-	"github.com/miekg/dns"
 )
 
 // Start is measured with records of two tiers of one target each, all of which have
@@ -155,17 +153,10 @@ func (l startOf) corefile(port string) string {
 // name with that one address.
 func answersWith(address, name, ip string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		client := dns.Client{Timeout: time.Second}
-		reply, _, err := client.ExchangeContext(ctx, new(dns.Msg).SetQuestion(dns.Fqdn(name), dns.TypeA), address)
-		if err != nil {
-			return err
+		got, err := rig.LookUp(ctx, address, name)
+		if err == nil && !slices.Equal(got, []string{ip}) {
+			err = fmt.Errorf("%s answers %s with %v", address, name, got)
 		}
-		if len(reply.Answer) != 1 {
-			return fmt.Errorf("%s has %d answers for %s", address, len(reply.Answer), name)
-		}
-		if a, ok := reply.Answer[0].(*dns.A); !ok || a.A.String() != ip {
-			return fmt.Errorf("%s answers %v", address, reply.Answer[0])
-		}
-		return nil
+		return err
 	}
 }

@@ -36,20 +36,31 @@ func TargetIP(n int) string {
 	return fmt.Sprintf("127.%d.%d.%d", 1+n/62500, n/250%250, 1+n%250)
 }
 
+// LookUp asks the server at address for the A records of name, and returns the
+// addresses that it answers with.
+func LookUp(ctx context.Context, address, name string) (ips []string, err error) {
+	client := dns.Client{Timeout: time.Second}
+	reply, _, err := client.ExchangeContext(ctx, new(dns.Msg).SetQuestion(dns.Fqdn(name), dns.TypeA), address)
+	if err != nil {
+		return nil, err
+	}
+	for _, rr := range reply.Answer {
+		if a, ok := rr.(*dns.A); ok {
+			ips = append(ips, a.A.String())
+		}
+	}
+	return ips, nil
+}
+
 // AnswersDNS is an Up: the server at address answers the question for an A record
 // of name with one.
 func AnswersDNS(address, name string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		m := new(dns.Msg).SetQuestion(dns.Fqdn(name), dns.TypeA)
-		client := dns.Client{Timeout: time.Second}
-		reply, _, err := client.ExchangeContext(ctx, m, address)
-		if err != nil {
-			return err
+		ips, err := LookUp(ctx, address, name)
+		if err == nil && len(ips) == 0 {
+			err = fmt.Errorf("%s has no address for %s", address, name)
 		}
-		if len(reply.Answer) == 0 {
-			return fmt.Errorf("%s has no answer for %s", address, name)
-		}
-		return nil
+		return err
 	}
 }
 
