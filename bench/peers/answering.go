@@ -41,16 +41,21 @@ const warmUp = time.Second
 
 // answering measures what an answer costs.
 func answering(ctx context.Context, s settings) (rig.Section, error) {
+	by, err := askEach(ctx, s, (*bench).contestants)
+	if err != nil {
+		return rig.Section{}, err
+	}
+	return answeringSection(by), nil
+}
+
+// askEach measures servers, and returns what they come to by name.
+func askEach(ctx context.Context, s settings, subjects func(*bench) []asked) (map[string]rig.Figures, error) {
 	b, err := newBench(ctx, s)
 	if err != nil {
-		return rig.Section{}, err
+		return nil, err
 	}
 	defer b.end()
-	f, err := b.all(ctx, b.contestants())
-	if err != nil {
-		return rig.Section{}, err
-	}
-	return answeringSection(f), nil
+	return b.all(ctx, subjects(b))
 }
 
 func newBench(ctx context.Context, s settings) (*bench, error) {

@@ -46,16 +46,11 @@ const (
 // tuning measures what a profile, the garbage collector's settings and multisocket
 // bring.
 func tuning(ctx context.Context, s settings) (rig.Section, error) {
-	b, err := newBench(ctx, s)
+	by, err := askEach(ctx, s, (*bench).ways)
 	if err != nil {
 		return rig.Section{}, err
 	}
-	defer b.end()
-	f, err := b.all(ctx, b.ways())
-	if err != nil {
-		return rig.Section{}, err
-	}
-	return tuningSection(f), nil
+	return tuningSection(by), nil
 }
 
 func (b *bench) ways() []asked {
