@@ -78,15 +78,15 @@ func (b *bench) end() {
 
 // The names of the contestants, as the table has them.
 const (
-	ours          = "failover"
-	oursOfMany    = "failover, 100,000 records"
-	oursProbing   = "failover, 1,000 probes a second"
-	oursFlipping  = "failover, 1,000 verdicts a second"
-	theHosts      = "CoreDNS *hosts*"
-	theHostsOf    = "CoreDNS *hosts*, 100,000 names"
-	theFile       = "CoreDNS *file*"
-	theTemplate   = "CoreDNS *template*"
-	theOtherGdnsd = "gdnsd"
+	ours           = "failover"
+	oursOfMany     = "failover, 100,000 records"
+	oursProbing    = "failover, 1,000 probes a second"
+	oursFlipping   = "failover, 1,000 verdicts a second"
+	theHosts       = "CoreDNS *hosts*"
+	theHostsOfMany = "CoreDNS *hosts*, 100,000 names"
+	theFile        = "CoreDNS *file*"
+	theTemplate    = "CoreDNS *template*"
+	theGdnsd       = "gdnsd"
 )
 
 func (b *bench) contestants() []asked {
@@ -106,9 +106,9 @@ func (b *bench) contestants() []asked {
 		{theHosts, 1, false, withFile(" hosts names\n", "names", hostsFile(1))},
 		{theFile, 1, false, withFile(" file zone\n", "zone", zoneFile)},
 		{theTemplate, 1, false, with(templated())},
-		{theOtherGdnsd, 1, false, func(port, _ string) rig.Program { return gdnsdWithZone(port) }},
+		{theGdnsd, 1, false, func(port, _ string) rig.Program { return gdnsdWithZone(port) }},
 		{oursOfMany, manyNames, false, with(records(manyNames))},
-		{theHostsOf, manyNames, false, withFile(" hosts names\n", "names", hostsFile(manyNames))},
+		{theHostsOfMany, manyNames, false, withFile(" hosts names\n", "names", hostsFile(manyNames))},
 		{oursProbing, flapping, false, probing},
 		{oursFlipping, flapping, true, probing},
 	}

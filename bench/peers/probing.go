@@ -9,16 +9,16 @@ import (
 	"github.com/coredns-failover/failover/bench/rig"
 )
 
-// checked makes a program that checks so many targets at a port, and listens at
+// checker makes a program that checks so many targets at a port, and listens at
 // another one.
-type checked func(s settings, targets int, target, port string) rig.Program
+type checker func(s settings, targets int, target, port string) rig.Program
 
 // prober is a program that probes.
 type prober struct {
 	name    string
-	program checked
+	program checker
 	// bare has the targets and not their checks, where there is such a thing.
-	bare checked
+	bare checker
 }
 
 func (p prober) String() string { return p.name }
@@ -50,7 +50,7 @@ func probingFailover(s settings, targets int, target, port string) rig.Program {
 	}))
 }
 
-func probingHAProxy(check string) checked {
+func probingHAProxy(check string) checker {
 	return func(_ settings, targets int, target, port string) rig.Program {
 		return haproxyServer(port, each(groups(targets), func(i int, group []string) string {
 			var b strings.Builder
@@ -126,7 +126,7 @@ func (r probingRun) measure(ctx context.Context) (rig.Figures, error) {
 }
 
 // idle returns the memory of the program without checks.
-func (r probingRun) idle(ctx context.Context, program checked, targets int) (float64, error) {
+func (r probingRun) idle(ctx context.Context, program checker, targets int) (float64, error) {
 	process, err := r.start(ctx, program, targets)
 	if err != nil {
 		return 0, err
@@ -155,7 +155,7 @@ func (r probingRun) busy(ctx context.Context) (rig.Figures, error) {
 }
 
 // start starts the program on a port of its own.
-func (r probingRun) start(ctx context.Context, program checked, targets int) (*rig.Process, error) {
+func (r probingRun) start(ctx context.Context, program checker, targets int) (*rig.Process, error) {
 	port, err := rig.FreePort(ctx)
 	if err != nil {
 		return nil, err

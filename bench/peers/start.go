@@ -27,16 +27,16 @@ const (
 	mostSettling = time.Minute
 )
 
-// startOf is a Corefile to start with, and GOMEMLIMIT where that is not "".
-type startOf struct {
+// startup is a Corefile to start with, and GOMEMLIMIT where that is not "".
+type startup struct {
 	records int
 	limit   string
 }
 
-func (l startOf) String() string {
-	s := fmt.Sprintf("%d records", l.records)
-	if l.limit != "" {
-		s += ", GOMEMLIMIT=" + l.limit
+func (one startup) String() string {
+	s := fmt.Sprintf("%d records", one.records)
+	if one.limit != "" {
+		s += ", GOMEMLIMIT=" + one.limit
 	}
 	return s
 }
@@ -44,14 +44,14 @@ func (l startOf) String() string {
 // start measures how long CoreDNS takes to start with many records, and how much
 // memory. One record shows what is CoreDNS's own.
 func start(ctx context.Context, s settings) (rig.Section, error) {
-	loads := []startOf{{1, ""}, {1_000, ""}, {10_000, ""}, {mostStarted, ""}, {mostStarted, "500MiB"}}
-	medians, err := rig.Alternate(ctx, s.rounds, loads, func(ctx context.Context, l startOf) (rig.Figures, error) {
-		return l.measure(ctx, s.coredns)
+	startups := []startup{{1, ""}, {1_000, ""}, {10_000, ""}, {mostStarted, ""}, {mostStarted, "500MiB"}}
+	medians, err := rig.Alternate(ctx, s.rounds, startups, func(ctx context.Context, one startup) (rig.Figures, error) {
+		return one.measure(ctx, s.coredns)
 	})
 	if err != nil {
 		return rig.Section{}, err
 	}
-	if err := os.WriteFile(startFile, []byte(plotted(loads, medians)), 0o644); err != nil { //nolint:gosec // for all
+	if err := os.WriteFile(startFile, []byte(plotted(startups, medians)), 0o644); err != nil { //nolint:gosec // for all
 		return rig.Section{}, err
 	}
 	section := rig.Section{Title: "Start", Notes: []string{
@@ -61,51 +61,51 @@ func start(ctx context.Context, s settings) (rig.Section, error) {
 			"where the memory would grow beyond it.",
 		"![time and memory by records](start.svg)",
 	}}
-	for i, l := range loads {
-		section.Measures = append(section.Measures, measures(l, medians[i])...)
+	for i, one := range startups {
+		section.Measures = append(section.Measures, measures(one, medians[i])...)
 	}
 	return section, nil
 }
 
-func measures(l startOf, f rig.Figures) []rig.Measure {
+func measures(one startup, f rig.Figures) []rig.Measure {
 	inTime, inRoom := "", ""
-	if l.records == mostStarted {
+	if one.records == mostStarted {
 		inTime = rig.AtMost(f["start"], mostStartTime.Seconds(), "at most "+mostStartTime.String())
 		inRoom = rig.AtMost(f["peak"], mostStartRSS, "at most "+rig.MiB(mostStartRSS))
 	}
 	ours := func(name string) []rig.Figure { return []rig.Figure{{Program: "failover", Value: f[name]}} }
 	return []rig.Measure{
-		{What: l.String() + ": start", Show: rig.Milliseconds, Figures: ours("start"), Goal: inTime},
-		{What: l.String() + ": CPU time until then", Show: rig.Milliseconds, Figures: ours("cpu")},
-		{What: l.String() + ": highest RSS", Show: rig.MiB, Figures: ours("peak"), Goal: inRoom},
-		{What: l.String() + ": RSS when settled", Show: rig.MiB, Figures: ours("settled")},
+		{What: one.String() + ": start", Show: rig.Milliseconds, Figures: ours("start"), Goal: inTime},
+		{What: one.String() + ": CPU time until then", Show: rig.Milliseconds, Figures: ours("cpu")},
+		{What: one.String() + ": highest RSS", Show: rig.MiB, Figures: ours("peak"), Goal: inRoom},
+		{What: one.String() + ": RSS when settled", Show: rig.MiB, Figures: ours("settled")},
 	}
 }
 
 // plotted are the figures as gnuplot reads them: those without a limit.
-func plotted(loads []startOf, medians []rig.Figures) string {
+func plotted(startups []startup, medians []rig.Figures) string {
 	var b strings.Builder
 	b.WriteString("records\tstart\tcpu\tpeak\tsettled\n")
-	for i, l := range loads {
-		if f := medians[i]; l.limit == "" {
-			fmt.Fprintf(&b, "%d\t%.3f\t%.3f\t%.0f\t%.0f\n", l.records, f["start"], f["cpu"], f["peak"], f["settled"])
+	for i, one := range startups {
+		if f := medians[i]; one.limit == "" {
+			fmt.Fprintf(&b, "%d\t%.3f\t%.3f\t%.0f\t%.0f\n", one.records, f["start"], f["cpu"], f["peak"], f["settled"])
 		}
 	}
 	return b.String()
 }
 
-func (l startOf) measure(ctx context.Context, coredns string) (rig.Figures, error) {
+func (one startup) measure(ctx context.Context, coredns string) (rig.Figures, error) {
 	port, err := rig.FreePort(ctx)
 	if err != nil {
 		return nil, err
 	}
 	program := rig.Program{
-		Name: l.String(), Command: []string{coredns, "-conf", "Corefile"},
-		Files: map[string]string{"Corefile": l.corefile(port)},
-		Up:    answersWith("127.0.0.1:"+port, l.name(l.records-1), rig.TargetIP(2*(l.records-1))),
+		Name: one.String(), Command: []string{coredns, "-conf", "Corefile"},
+		Files: map[string]string{"Corefile": one.corefile(port)},
+		Up:    answersWith("127.0.0.1:"+port, one.name(one.records-1), rig.TargetIP(2*(one.records-1))),
 	}
-	if l.limit != "" {
-		program.Command = slices.Concat([]string{"env", "GOMEMLIMIT=" + l.limit}, program.Command)
+	if one.limit != "" {
+		program.Command = slices.Concat([]string{"env", "GOMEMLIMIT=" + one.limit}, program.Command)
 	}
 	began := time.Now()
 	process, err := program.Start(ctx)
@@ -118,7 +118,7 @@ func (l startOf) measure(ctx context.Context, coredns string) (rig.Figures, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := rig.Pause(ctx, l.settling()); err != nil {
+	if err := rig.Pause(ctx, one.settling()); err != nil {
 		return nil, err
 	}
 	peak, err := process.PeakRSS()
@@ -131,17 +131,17 @@ func (l startOf) measure(ctx context.Context, coredns string) (rig.Figures, erro
 
 // settling is how long the checks take to have their verdict: the last one is first
 // probed when all others have been, and fails twice more, 2 s apart.
-func (l startOf) settling() time.Duration {
-	return min(time.Duration(2*l.records)*time.Millisecond+6*time.Second, mostSettling)
+func (one startup) settling() time.Duration {
+	return min(time.Duration(2*one.records)*time.Millisecond+6*time.Second, mostSettling)
 }
 
-func (startOf) name(n int) string { return fmt.Sprintf("n%d.example.org", n) }
+func (startup) name(n int) string { return fmt.Sprintf("n%d.example.org", n) }
 
-func (l startOf) corefile(port string) string {
+func (one startup) corefile(port string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "example.org:%s {\n\tbind 127.0.0.1\n", port)
-	for n := range l.records {
-		fmt.Fprintf(&b, "\tfailover %s {\n", l.name(n))
+	for n := range one.records {
+		fmt.Fprintf(&b, "\tfailover %s {\n", one.name(n))
 		fmt.Fprintf(&b, "\t\tprimary %s\n\t\tsecondary %s\n", rig.TargetIP(2*n), rig.TargetIP(2*n+1))
 		b.WriteString("\t\tcheck tcp 9 {\n\t\t\tinterval 1h\n\t\t}\n\t}\n")
 	}

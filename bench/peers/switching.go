@@ -90,11 +90,11 @@ func switching(ctx context.Context, s settings) (rig.Section, error) {
 	if err != nil {
 		return section, err
 	}
-	half := func(i int) float64 { return rig.Median(took[i]) }
+	median := func(i int) float64 { return rig.Median(took[i]) }
 	section.Measures = append(
-		switchingMeasures(took[:1], []switcher{everySecond}, rig.AtMost(half(0), secondAtMost, "at most 800 ms"), ""),
+		switchingMeasures(took[:1], []switcher{everySecond}, rig.AtMost(median(0), secondAtMost, "at most 800 ms"), ""),
 		switchingMeasures(took[1:], []switcher{everyOther, gdnsdEveryOther},
-			rig.AtMost(half(1), gdnsdAtMost*half(2), "at most a quarter of gdnsd's"), "")...)
+			rig.AtMost(median(1), gdnsdAtMost*median(2), "at most a quarter of gdnsd's"), "")...)
 	return section, nil
 }
 

@@ -15,12 +15,11 @@ type tuned struct {
 	block string   // in front of the records
 }
 
-// The ways that are compared with one another; the first of each is the rest of them
-// without.
+// The ways that are compared, each with asItIs.
 var (
-	asItIs  = tuned{how: "as it is"}
-	unfit   = tuned{how: "without a profile", plain: true}
-	garbage = []tuned{
+	asItIs         = tuned{how: "as it is"}
+	withoutProfile = tuned{how: "without a profile", plain: true}
+	garbage        = []tuned{
 		{how: "GOGC=50", env: []string{"GOGC=50"}},
 		{how: "GOGC=200", env: []string{"GOGC=200"}},
 		{how: "GOGC=400", env: []string{"GOGC=400"}},
@@ -37,11 +36,13 @@ func (t tuned) of(what string) string { return what + ", " + t.how }
 
 // What is measured in each way.
 const (
-	one      = "one record"
-	many     = "100,000 records"
-	probed   = "a probe"
-	noAnswer = 0 // names that are asked for
+	oneRecord   = "one record"
+	manyRecords = "100,000 records"
+	aProbe      = "a probe"
 )
+
+// noNames are asked for where there are only probes.
+const noNames = 0
 
 // tuning measures what a profile, the garbage collector's settings and multisocket
 // bring.
@@ -55,12 +56,15 @@ func tuning(ctx context.Context, s settings) (rig.Section, error) {
 
 func (b *bench) ways() []asked {
 	var all []asked
-	for _, t := range append([]tuned{asItIs, unfit}, sockets...) {
-		all = append(all, b.way(t, one, 1))
+	for _, t := range append([]tuned{asItIs, withoutProfile}, sockets...) {
+		all = append(all, b.way(t, oneRecord, 1))
 	}
-	all = append(all, b.way(asItIs, probed, noAnswer), b.way(unfit, probed, noAnswer), b.way(asItIs, many, manyNames))
+	all = append(all, b.way(asItIs, manyRecords, manyNames))
+	for _, t := range []tuned{asItIs, withoutProfile} {
+		all = append(all, b.way(t, aProbe, noNames))
+	}
 	for _, t := range garbage {
-		all = append(all, b.way(t, one, 1), b.way(t, many, manyNames))
+		all = append(all, b.way(t, oneRecord, 1), b.way(t, manyRecords, manyNames))
 	}
 	return all
 }
@@ -72,7 +76,7 @@ func (b *bench) way(t tuned, what string, names int) asked {
 		if t.plain {
 			binary += plainSuffix
 		}
-		if names == noAnswer {
+		if names == noNames {
 			block = t.block + probedRecords(flapper)
 		}
 		p := coreDNSWith(binary, port, block, nil)
@@ -95,14 +99,14 @@ func tuningSection(by map[string]rig.Figures) rig.Section {
 	return rig.Section{
 		Title: "The build, and how to run it",
 		Measures: []rig.Measure{
-			{What: "CPU per query", Show: rig.Microseconds, Figures: per(perQuery, one, unfit)},
-			{What: "CPU per HTTP probe", Show: rig.Microseconds, Figures: per(perQuery, probed, unfit)},
-			{What: "CPU per query", Show: rig.Microseconds, Figures: per(perQuery, one, garbage...)},
-			{What: "memory of the process", Show: rig.MiB, Figures: per(resident, one, garbage...)},
-			{What: "CPU per query", Show: rig.Microseconds, Figures: per(perQuery, many, garbage...)},
-			{What: "memory of the process", Show: rig.MiB, Figures: per(resident, many, garbage...)},
-			{What: "CPU per query", Show: rig.Microseconds, Figures: per(perQuery, one, sockets...)},
-			{What: "queries per second (more is better)", Show: rig.Count, Figures: per(perSecond, one, sockets...)},
+			{What: "CPU per query", Show: rig.Microseconds, Figures: per(perQuery, oneRecord, withoutProfile)},
+			{What: "CPU per HTTP probe", Show: rig.Microseconds, Figures: per(perQuery, aProbe, withoutProfile)},
+			{What: "CPU per query", Show: rig.Microseconds, Figures: per(perQuery, oneRecord, garbage...)},
+			{What: "memory of the process", Show: rig.MiB, Figures: per(resident, oneRecord, garbage...)},
+			{What: "CPU per query", Show: rig.Microseconds, Figures: per(perQuery, manyRecords, garbage...)},
+			{What: "memory of the process", Show: rig.MiB, Figures: per(resident, manyRecords, garbage...)},
+			{What: "CPU per query", Show: rig.Microseconds, Figures: per(perQuery, oneRecord, sockets...)},
+			{What: "queries per second (more is better)", Show: rig.Count, Figures: per(perSecond, oneRecord, sockets...)},
 		},
 		Notes: []string{strings.TrimSpace(tuningNotes)},
 	}
