@@ -116,7 +116,7 @@ func served(tb testing.TB, instance *caddy.Instance) {
 	tb.Helper()
 	for _, server := range instance.Servers() {
 		for network, addr := range map[string]net.Addr{"udp": server.LocalAddr(), "tcp": server.Addr()} {
-			client := dns.Client{Net: network, Timeout: 10 * time.Second}
+			client := dns.Client{Net: network, Timeout: Enough}
 			if _, _, err := client.Exchange(new(dns.Msg).SetQuestion("example.org.", dns.TypeSOA), addr.String()); err != nil {
 				tb.Fatal(err)
 			}
@@ -128,7 +128,7 @@ func (r *running) addr() string { return r.instance.Servers()[0].LocalAddr().Str
 
 func (r *running) ask(name string) string {
 	r.Helper()
-	m, err := dns.Exchange(new(dns.Msg).SetQuestion(name, dns.TypeA), r.addr())
+	m, err := Exchange(new(dns.Msg).SetQuestion(name, dns.TypeA), r.addr())
 	return summary(m, 0, err)
 }
 

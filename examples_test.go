@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coredns-failover/failover"
+
 	"github.com/miekg/dns"
 )
 
@@ -77,7 +79,7 @@ func askFrom(t *testing.T, server, name string, client net.IP) *dns.Msg {
 	query.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_SUBNET{
 		Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: 32, Address: client,
 	}}
-	reply, err := dns.Exchange(query, server)
+	reply, err := failover.Exchange(query, server)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,8 +131,8 @@ func mustComeTo(t *testing.T, server, question, want string) {
 	t.Helper()
 	qname, qtype, _ := strings.Cut(question, " ")
 	var answer []dns.RR
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		reply, err := dns.Exchange(new(dns.Msg).SetQuestion(qname, dns.StringToType[qtype]), server)
+	for deadline := time.Now().Add(failover.Enough); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		reply, err := failover.Exchange(new(dns.Msg).SetQuestion(qname, dns.StringToType[qtype]), server)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coredns-failover/failover"
 	"github.com/coredns-failover/failover/plugin/corefile"
 
 	"github.com/coredns/caddy"
@@ -148,7 +149,7 @@ func start(t *testing.T, corefile string) string {
 // before it serves would go on forever.
 func mustListen(t *testing.T, endpoint net.Addr) {
 	t.Helper()
-	client := dns.Client{Net: "tcp"}
+	client := dns.Client{Net: "tcp", Timeout: failover.Enough}
 	if _, _, err := client.Exchange(new(dns.Msg).SetQuestion("example.org.", dns.TypeSOA), endpoint.String()); err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +192,7 @@ func readRecords(t *testing.T, corefile string) []exampleRecord {
 func (r *exampleRecord) mustAnswer(t *testing.T, server string) {
 	t.Helper()
 	name := strings.Replace(r.name, "*", "some", 1)
-	reply, err := dns.Exchange(new(dns.Msg).SetQuestion(name, dns.TypeA), server)
+	reply, err := failover.Exchange(new(dns.Msg).SetQuestion(name, dns.TypeA), server)
 	if err != nil {
 		t.Fatal(err)
 	}

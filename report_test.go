@@ -22,7 +22,7 @@ func chaos(t *testing.T, addr, name string) *dns.Msg {
 	t.Helper()
 	m := new(dns.Msg).SetQuestion(name, dns.TypeTXT)
 	m.Question[0].Qclass = dns.ClassCHAOS
-	reply, err := dns.Exchange(m, addr)
+	reply, err := Exchange(m, addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func ede(t *testing.T, addr string, edns bool) *dns.EDNS0_EDE {
 	if edns {
 		m.SetEdns0(1232, false)
 	}
-	reply, err := dns.Exchange(m, addr)
+	reply, err := Exchange(m, addr)
 	if err != nil {
 		t.Fatal(err)
 	}
