@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -49,10 +50,20 @@ func buildAndRun(m *testing.M) (code int) {
 	if code := m.Run(); code != 0 {
 		return code
 	}
-	if err := goleak.Find(before); err != nil {
-		return fail(err)
+	return awaitEnd(before)
+}
+
+// awaitEnd waits until all goroutines have ended but those from before the tests.
+func awaitEnd(before goleak.Option) (code int) {
+	for deadline := time.Now().Add(patience); ; {
+		err := goleak.Find(before)
+		if err == nil {
+			return 0
+		}
+		if time.Now().After(deadline) {
+			return fail(err)
+		}
 	}
-	return 0
 }
 
 // runTogether lets n tests run at a time, unless -parallel says how many: most of
