@@ -125,13 +125,21 @@ func (r *record) tiersOf(view *policy.Record, f policy.Family) []verdict.Tier {
 }
 
 // reaches reports whether what target t stands for can matter to a question: it
-// is in the active tier or in a better one, or there is no eligible tier, or
-// questions differ in the tier that they get.
+// is in the active tier or in one that is searched before it, or there is no eligible
+// tier, or questions differ in the tier that they get.
 func (a *answer) reaches(t *target) bool {
 	if a.record.asksClient || a.record.Trickle > 0 {
 		return true
 	}
-	return a.Tier == 0 || a.State > policy.FailedOver || t.tier <= a.Tier
+	return a.Tier == 0 || a.State > policy.FailedOver || a.turn(t.tier) <= a.turn(a.Tier)
+}
+
+// turn is when a tier is searched: those before the held one come last.
+func (a *answer) turn(tier int) int {
+	if tier < a.start {
+		return tier + len(a.record.tiers)
+	}
+	return tier
 }
 
 func newAnswer(r *record, f policy.Family) *answer { return &answer{record: r, family: f} }

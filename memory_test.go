@@ -111,6 +111,20 @@ func TestHoldOfANameOverARestart(t *testing.T) {
 	s.answers("127.0.0.2")
 }
 
+// Until it is known what the held tier stands for, questions wait for that: what a
+// better tier has is not the answer.
+func TestHeldNameIsWaitedFor(t *testing.T) {
+	kept := state.State{Written: time.Now(), Holds: []state.Hold{{Record: "www.example.org.", Family: "IPv4", Tier: 2}}}
+	r := handlerOf(t, "failover www.example.org {\n primary 192.0.2.1\n secondary lb.example.org\n"+
+		" failback manual\n check tcp 9\n}").records[0]
+	r.key = recordKey{name: "www.example.org."}
+	newMemory(kept, time.Minute).hold(r)
+	update(r)
+	if a := r.answers[policy.IPv4].Load(); !a.unresolved {
+		t.Errorf("questions are answered with tier %d at once", a.Tier)
+	}
+}
+
 // Nothing that is older than a second is lost by a process that is killed: nor
 // what a name has come to stand for.
 func TestStateOfANameThatChanges(t *testing.T) {
