@@ -31,7 +31,9 @@ func (b *budget[O]) enter(c *Check[O]) bool {
 
 // leave gives the place of a probe that has ended to what has waited longest.
 func (b *budget[O]) leave() {
-	for c := b.next(); c != nil && !c.probe(b); c = b.next() {
+	c := b.next()
+	for c != nil && !c.probe(b) {
+		c = b.next()
 	}
 }
 

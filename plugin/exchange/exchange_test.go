@@ -139,7 +139,8 @@ func TestEnds(t *testing.T) {
 			}), "x", manner(), "", syscall.ECONNRESET, exchange.Waiting,
 		},
 		"late": {
-			serve(t, "127.0.0.1:0", silent), "x", exchange.Manner{Timeout: 20 * time.Millisecond, Answer: true},
+			serve(t, "127.0.0.1:0", silent), "x",
+			exchange.Manner{Timeout: 20 * time.Millisecond, Answer: true},
 			"", os.ErrDeadlineExceeded, exchange.Waiting,
 		},
 	} {
