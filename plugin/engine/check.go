@@ -62,12 +62,12 @@ func (s *Settings) observe(r result) {
 // Status is what is known of a check.
 type Status struct {
 	Verdict verdict.Verdict
+	Broken  bool          // it could not run on this machine
 	Since   time.Time     // when the verdict began
 	AsOf    time.Time     // when a probe last agreed with it; zero before there is one
 	Probed  time.Time     // when the last probe started; zero before the first
 	Took    time.Duration // that it took
 	Err     error         // what it found; nil is healthy
-	Broken  bool          // it could not run on this machine
 }
 
 // Check is one check in the engine: what it has found, and when it looks again.
@@ -79,10 +79,9 @@ type Check[O comparable] struct {
 
 	// For readers that take no lock.
 	cell    atomic.Uint32 // the verdict
-	period  uint32        // of the guard, in which the run began; under mu
+	hangs   atomic.Bool   // the last probe took most of its time
 	connect atomic.Int64  // a time.Duration
 	horizon atomic.Int64  // a time.Duration since hub.began
-	hangs   atomic.Bool   // the last probe took most of its time
 
 	// turn is held from taking a result in until it is reported, so that reports
 	// come in order. The guard's results are taken in beside the check's own.
@@ -92,13 +91,14 @@ type Check[O comparable] struct {
 	state   verdict.State
 	need    uint64 // the guard's probe that the check waits for; 0 where it does not
 	status  Status
+	period  uint32 // of the guard, in which the run began
+	begun   bool   // it has been started
+	hurried bool   // the next probe follows at once
+	alarm   alarm
 	recent  recent
 	claims  []claim[O]
 	cancel  Canceller     // of the probe in flight, or nil
 	due     time.Duration // since hub.began: when the next probe is to start
-	begun   bool          // it has been started
-	hurried bool          // the next probe follows at once
-	alarm   alarm
 }
 
 func newCheck[O comparable](s Spec[O], h *hub[O]) *Check[O] {

@@ -34,7 +34,7 @@ type State struct {
 	Verdict Verdict
 	// Run is how many results in a row speak against Verdict: failures while
 	// it is unknown or healthy, successes while it is unhealthy.
-	Run int
+	Run int32
 }
 
 // After returns the state that follows s when the next result comes in.
@@ -59,7 +59,7 @@ func (s State) After(healthy bool, t Threshold) State {
 	if s.Verdict == Unknown && healthy {
 		need = 1
 	}
-	if s.Run+1 >= need {
+	if int(s.Run)+1 >= need {
 		return State{Verdict: to}
 	}
 	return State{Verdict: s.Verdict, Run: s.Run + 1}
@@ -70,9 +70,9 @@ func (s State) After(healthy bool, t Threshold) State {
 func (s State) Left(t Threshold) int {
 	switch s.Verdict {
 	case Healthy:
-		return max(1, t.Fall-s.Run)
+		return max(1, t.Fall-int(s.Run))
 	case Unhealthy:
-		return max(1, t.Rise-s.Run)
+		return max(1, t.Rise-int(s.Run))
 	default:
 		return 1 // a success
 	}
