@@ -57,10 +57,22 @@ const mapped = 96
 //
 //go:noinline
 func (d *Decision) Choose(c Client, picks []Pick) Choice {
+	if d.table == nil {
+		return d.chooseOnly(picks)
+	}
 	q := query{client: c}
 	sample := newSample(picks)
 	s := d.choose(&q, &sample)
 	return Choice{Kind: s.Kind, State: s.State, Tier: s.Tier, Picks: sample.picks(), Scope: q.scope}
+}
+
+// chooseOnly is the choice where every query has the same.
+func (d *Decision) chooseOnly(picks []Pick) Choice {
+	sample := newSample(picks)
+	if d.Kind == Answer {
+		sample.add([]Pick{d.only})
+	}
+	return Choice{Kind: d.Kind, State: d.State, Tier: d.Tier, Picks: sample.picks()}
 }
 
 // choose samples what the client is answered, and returns the step that takes it.

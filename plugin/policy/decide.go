@@ -50,15 +50,24 @@ type Decision struct {
 	// Held is whether Tier answers because a better one, which is eligible again, is
 	// held back.
 	Held bool
-	// apart is whether there are clients that the first step does not take.
-	apart bool
 	// Tier is the active tier: 1 is the primary. It is 0 where there is none.
 	Tier int
 
-	// steps are the lines of the table that hold now, in order: a client gets
-	// the first that takes it. The last one takes every client.
+	// only is what every query is answered with, where table is nil: the address if
+	// Kind is Answer. Of most records that is all there is to know, and a query finds
+	// it with the rest of the decision.
+	only Pick
+	*table
+}
+
+// table is the decision table as it holds now.
+type table struct {
+	// steps are its lines, in order: a client gets the first that takes it. The last
+	// one takes every client.
 	steps []step
 	rules *Rules
+	// apart is whether there are clients that the first step does not take.
+	apart bool
 }
 
 // Decide says what the record answers in family f. This is the decision table:
@@ -91,10 +100,18 @@ type Decision struct {
 //
 // The same goes for a target that stands for another record which has nothing
 // for a client: to that client it is not there.
-func (r *Record) Decide(f Family) Decision { return r.decide(r.views(f)) }
+func (r *Record) Decide(f Family) Decision {
+	d := r.decide(r.views(f))
+	if only, ok := d.alike(); ok {
+		d.only, d.table = only, nil
+	}
+	return d
+}
 
+// decide decides with the whole table, which what is about to change or to explain the
+// decision must know.
 func (r *Record) decide(views []view) Decision {
-	d := Decision{rules: r.Rules}
+	d := Decision{table: &table{rules: r.Rules}}
 	if hasCandidates(views) {
 		start := r.start()
 		d.search(views[start:])
@@ -108,6 +125,21 @@ func (r *Record) decide(views []view) Decision {
 	d.Held = d.Tier > r.start() && slices.ContainsFunc(views[:r.start()], func(v view) bool { return v.stops() })
 	d.apart = !d.steps[0].everyone
 	return d
+}
+
+// alike returns what every query is answered with, and whether there is such a thing:
+// one address at most, by a step that takes every client, whatever policy and chance.
+func (d *Decision) alike() (only Pick, ok bool) {
+	s := &d.steps[0]
+	switch {
+	case !s.everyone || s.trickles:
+		return Pick{}, false
+	case s.Kind != Answer:
+		return Pick{}, true
+	case len(s.options) != 1 || len(s.options[0].picks) != 1:
+		return Pick{}, false
+	}
+	return s.options[0].picks[0], true
 }
 
 // start is the tier at which the search starts, from 0.
@@ -209,10 +241,13 @@ func (d *Decision) first() *step {
 // differently: policy and limit choose among them. There is none where Kind is
 // not Answer.
 func (d *Decision) Candidates() []Pick {
-	s := d.first()
-	if s.Kind != Answer {
+	if d.Kind != Answer {
 		return nil
 	}
+	if d.table == nil {
+		return []Pick{d.only}
+	}
+	s := d.first()
 	var picks []Pick
 	for i := range s.options {
 		o := &s.options[i]

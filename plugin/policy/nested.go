@@ -31,13 +31,14 @@ func (n *nested) serves(q *query) bool {
 // is eligible, are what the record answers by itself. A record that answers no
 // addresses (NODATA, or another word of its fail mode) has none.
 func (t *Target) nestedOptions(order int, f Family) (eligible, candidate *option) {
-	own := t.Record.Decide(f)
+	own := t.Record.decide(t.Record.views(f))
 	bad := unhealthy(t.Addresses)
 	left, isEligible := own, false
 	switch {
 	case t.EvaluateTargetHealth && !t.Healthy:
 		if len(bad) > 0 {
-			left = t.Record.without(bad).Decide(f)
+			without := t.Record.without(bad)
+			left = without.decide(without.views(f))
 		}
 		isEligible = left.healthy()
 	case own.Kind == Answer:
@@ -107,7 +108,7 @@ func (d *Decision) without(bad map[netip.Addr]bool) (left Decision, isLeft bool)
 	if len(bad) == 0 {
 		return *d, true
 	}
-	left = Decision{Kind: d.Kind, State: d.State, Tier: d.Tier, rules: d.rules}
+	left = Decision{Kind: d.Kind, State: d.State, Tier: d.Tier, table: &table{rules: d.rules}}
 	first := d.first()
 	for i := range d.steps {
 		s := d.steps[i]
