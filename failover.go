@@ -52,7 +52,7 @@ func New(b model.Block) *Failover {
 
 // newHandler returns a handler that is yet to decide what it answers.
 func newHandler(b model.Block) *Failover {
-	f := &Failover{block: b, zones: b.Zones, asking: newAsking()}
+	f := &Failover{block: b, zones: b.Zones, asking: newAsking(), names: newNames(b.Zones, len(b.Records))}
 	for i := range b.Records {
 		r := newRecord(&b.Records[i])
 		f.records = append(f.records, r)

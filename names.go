@@ -13,36 +13,32 @@ import (
 type names struct {
 	// byName holds every name that exists in the block: the records' own, and
 	// those above them up to the zone, which exist because something is below
-	// them (RFC 4592, 2.2.2). Lower case, fully qualified.
-	byName map[string]node
-	// wildcards is whether any node has one.
-	wildcards bool
+	// them (RFC 4592, 2.2.2): nil where only names below have a record. Lower case,
+	// fully qualified.
+	byName map[string]*record
+	// wildcards are the records of "*" directly below a name.
+	wildcards map[string]*record
 }
 
-// node is a name that exists.
-type node struct {
-	record   *record // of this name; nil where only names below it have one
-	wildcard *record // of "*" directly below it, or nil
+// newNames returns a table with room for that many records. zones are those of the
+// server block; each is a name of its own, which no wildcard above it covers.
+func newNames(zones plugin.Zones, records int) names {
+	n := names{make(map[string]*record, records+len(zones)), make(map[string]*record)}
+	for _, zone := range zones {
+		n.exists(zone)
+	}
+	return n
 }
 
-// add puts a record into the table. zones are those of the server block; each
-// is a name of its own, which no wildcard above it covers.
+// add puts a record into the table.
 func (n *names) add(r *record, zones plugin.Zones) {
-	if n.byName == nil {
-		n.byName = make(map[string]node)
-		for _, zone := range zones {
-			n.exists(zone)
-		}
-	}
 	name := base(r.Name)
-	at := n.byName[name]
 	if r.Wildcard() {
-		n.wildcards = true
-		at.wildcard = r
+		n.wildcards[name] = r
+		n.exists(name)
 	} else {
-		at.record = r
+		n.byName[name] = r
 	}
-	n.byName[name] = at
 	for zone := zones.Matches(r.Name); name != zone; name = parent(name) {
 		n.exists(name)
 	}
@@ -51,7 +47,7 @@ func (n *names) add(r *record, zones plugin.Zones) {
 // exists makes a name exist.
 func (n *names) exists(name string) {
 	if _, known := n.byName[name]; !known {
-		n.byName[name] = node{}
+		n.byName[name] = nil
 	}
 }
 
@@ -65,19 +61,24 @@ func (n *names) exists(name string) {
 func (n *names) find(qname string) (r *record, exists bool) {
 	var stack [255]byte
 	name := lower(stack[:0], qname)
-	if at, exists := n.byName[string(name)]; exists {
-		return at.record, true
+	if r, exists := n.byName[string(name)]; exists {
+		return r, true
 	}
-	if !n.wildcards {
+	if len(n.wildcards) == 0 {
 		return nil, false
 	}
 	for off, end := dns.NextLabel(qname, 0); !end; off, end = dns.NextLabel(qname, off) {
-		if at, exists := n.byName[string(name[off:])]; exists {
-			return at.wildcard, at.wildcard != nil
+		if _, exists := n.byName[string(name[off:])]; exists {
+			return n.wildcard(name[off:])
 		}
 	}
-	root := n.byName["."]
-	return root.wildcard, root.wildcard != nil
+	return n.wildcard([]byte("."))
+}
+
+// wildcard returns the record of "*" directly below a name, and whether there is one.
+func (n *names) wildcard(name []byte) (r *record, exists bool) {
+	r, exists = n.wildcards[string(name)]
+	return r, exists
 }
 
 // lower appends name in lower case. DNS folds ASCII letters only (RFC 4343).
