@@ -19,8 +19,8 @@ func (r *record) inherit(before *record) {
 	if before == nil {
 		return
 	}
-	copy(r.served, before.served)
-	r.past = before.past
+	r.served, r.past = before.served, before.past
+	r.served.reach(len(r.tiers))
 	before.handOn(r)
 	for _, f := range r.families {
 		if a := before.answers[f].Load(); a != nil {

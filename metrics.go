@@ -216,8 +216,8 @@ func (s *scrape) configuration(c *configuration) {
 }
 
 func (s *scrape) record(r *record) {
-	for tier, served := range r.served {
-		s.counter(answersDesc, served.Load(), strconv.Itoa(tier))
+	for tier := range len(r.tiers) + 1 {
+		s.counter(answersDesc, r.served.of(tier).Load(), strconv.Itoa(tier))
 	}
 	for _, f := range r.families {
 		if a := r.answers[f].Load(); a != nil {

@@ -18,19 +18,17 @@ import (
 // record is a model.Record at work: with the health of its targets, and with
 // what it answers until that changes.
 type record struct {
-	*model.Record
-
-	// What every question reads comes first, and with a copy of what it needs of
-	// the model: of many records the one that is asked for is in no cache of the
-	// processor, and each place to look at takes as long as the rest of the work.
+	// What every question reads comes first, on one line of the cache, and with a copy
+	// of what it needs of the model: of many records the one that is asked for is in
+	// no cache of the processor, and each place to look at takes as long as the rest of
+	// the work.
 
 	// answers holds what each family's questions are answered with: a query
 	// reads it with one atomic load.
 	answers [policy.Any + 1]atomic.Pointer[answer]
-	// served counts the answers by tier; 0 is those without one. past is what has
-	// changed. Read-only after the handler has started, like key: a reload hands
-	// them on.
-	served []*atomic.Uint64
+	// served counts the answers. Read-only after the handler has started, like past,
+	// which is what has changed, and key: a reload hands them on.
+	served *answered
 
 	// Read-only after New.
 	asksClient bool // answers depend on who asks
@@ -41,6 +39,8 @@ type record struct {
 	addressless bool
 	next        *target   // the one that stands for the next plugins, or nil
 	TTL         model.TTL // as in the model
+
+	*model.Record
 
 	// Read-only after New.
 	rules    *policy.Rules
@@ -77,7 +77,7 @@ func (h *holds) set(f policy.Family, hold verdict.Hold) {
 func newRecord(m *model.Record) *record {
 	r := &record{
 		Record: m, TTL: m.TTL, rules: policy.NewRules(m), past: new(past),
-		tiers: make([][]*target, len(m.Tiers)), decided: make([]bool, len(m.Tiers)), served: newServed(len(m.Tiers)),
+		tiers: make([][]*target, len(m.Tiers)), decided: make([]bool, len(m.Tiers)), served: newAnswered(len(m.Tiers)),
 	}
 	r.addressless = !slices.ContainsFunc(m.Types, isAddress)
 	for i, tier := range m.Tiers {
@@ -93,16 +93,6 @@ func newRecord(m *model.Record) *record {
 	}
 	r.families = r.familiesOf(m.Types)
 	return r
-}
-
-// newServed returns the counters of a record with that many tiers, side by side.
-func newServed(tiers int) []*atomic.Uint64 {
-	counters := make([]atomic.Uint64, tiers+1)
-	served := make([]*atomic.Uint64, len(counters))
-	for i := range counters {
-		served[i] = &counters[i]
-	}
-	return served
 }
 
 // familiesOf returns the families that questions of these types belong to. A
@@ -241,7 +231,7 @@ func (r *record) view(f policy.Family, l lens) *policy.Record {
 
 // count counts what a question was answered with, and tells it to other plugins.
 func (r *record) count(ctx context.Context, c policy.Choice) {
-	r.served[c.Tier].Add(1)
+	r.served.of(c.Tier).Add(1)
 	r.describe(ctx, c)
 }
 
