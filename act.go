@@ -18,7 +18,7 @@ type order struct {
 }
 
 func (o order) key() forceKey {
-	key := forceKey{record: o.record.key}
+	key := forceKey{record: o.record.key()}
 	if o.target != nil {
 		key.target = o.target.Text
 	}
@@ -226,9 +226,9 @@ func (h *healthchecks) failBack(o order) error {
 func (r *record) failBack(to int) (from int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, f := range r.families {
-		held := r.holds[f].Tier
-		if next, ok := r.holds[f].Back(to, r.tiersOf(r.view(f, lens{}), f)); ok {
+	for _, f := range r.families() {
+		held := r.holds.of(f).Tier
+		if next, ok := r.back(to, f); ok {
 			r.holds.set(f, next)
 			from = held
 		}

@@ -7,7 +7,6 @@ import (
 	"github.com/coredns-failover/failover/plugin/model"
 	"github.com/coredns-failover/failover/plugin/policy"
 	"github.com/coredns-failover/failover/plugin/status"
-	"github.com/coredns-failover/failover/plugin/verdict"
 
 	"github.com/miekg/dns"
 )
@@ -41,7 +40,7 @@ func (a *answer) decide(now time.Time) time.Time {
 	r, f := a.record, a.family
 	view := r.view(f, lens{})
 	again := r.hold(now, view, f)
-	a.start = r.holds[f].Start()
+	a.start = r.holds.of(f).Start()
 	view.Start = a.start
 	a.Decision = view.Decide(f)
 	a.actual = &a.Decision
@@ -82,46 +81,6 @@ func (r *record) hopeful(view *policy.Record) *policy.Record {
 	}
 	next.Addresses = hoped
 	return view
-}
-
-// hold settles which tier is held in family f, and returns when that must be
-// done again: zero is never. Without waiting to fail back nothing is held.
-func (r *record) hold(now time.Time, view *policy.Record, f policy.Family) time.Time {
-	if r.Failback.Mode == model.FailbackAuto {
-		delete(r.holds, f)
-		return time.Time{}
-	}
-	hold, again := r.nextHold(now, view, f)
-	r.holds.set(f, hold)
-	return again
-}
-
-// nextHold returns the hold of now, without making it the record's.
-func (r *record) nextHold(now time.Time, view *policy.Record, f policy.Family) (verdict.Hold, time.Time) {
-	if r.Failback.Mode == model.FailbackAuto {
-		return verdict.Hold{}, time.Time{}
-	}
-	failback := verdict.Failback{Manual: r.Failback.Mode == model.FailbackManual, After: r.Failback.After}
-	return r.holds[f].Next(now, failback, r.tiersOf(view, f))
-}
-
-// waits reports whether a better tier is eligible than the one that is held.
-func (r *record) waits(f policy.Family) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	_, better := r.holds[f].Back(0, r.tiersOf(r.view(f, lens{}), f))
-	return better
-}
-
-// tiersOf says how the tiers fare in family f. Nothing speaks against the one that
-// is held while nobody knows what it stands for, as after a restart.
-func (r *record) tiersOf(view *policy.Record, f policy.Family) []verdict.Tier {
-	tiers := make([]verdict.Tier, len(r.tiers))
-	for i, eligible := range view.Eligible(f) {
-		held := i+1 == r.holds[f].Tier && slices.ContainsFunc(r.tiers[i], (*target).unresolved)
-		tiers[i] = verdict.Tier{Eligible: eligible || held, Decided: r.decided[i]}
-	}
-	return tiers
 }
 
 // reaches reports whether what target t stands for can matter to a question: it

@@ -1,7 +1,6 @@
 package failover
 
 import (
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -22,10 +21,10 @@ type change struct {
 type past struct {
 	// turn is held from looking at the record until it is told what is new, so
 	// that news come in order.
-	turn    sync.Mutex
-	of      *record                    // that was looked at last
-	answers [policy.Any + 1]told       // by family
-	targets map[string]verdict.Verdict // by the target's word; unknown is not told
+	turn     sync.Mutex
+	of       *record              // that was looked at last
+	answers  [policy.Any + 1]told // by family
+	verdicts []verdict.Verdict    // of its targets, in their order; unknown is not told
 
 	mu          sync.Mutex
 	transitions []status.Transition // oldest first
@@ -36,23 +35,30 @@ type told struct {
 	is    bool
 	kind  policy.Kind
 	state policy.State
-	tier  int
+	tier  int32
 }
 
-func telling(d *policy.Decision) told { return told{true, d.Kind, d.State, d.Tier} }
+func telling(d *policy.Decision) told { return told{true, d.Kind, d.State, int32(d.Tier)} }
 
-// forget leaves out what the record no longer has that is looked at from now on.
-func (p *past) forget(r *record) {
+// turnTo looks at a record from now on: what was told of targets that it has, in
+// whichever tier, goes on, and the rest is forgotten.
+func (p *past) turnTo(r *record) {
 	if p.of == r {
 		return
 	}
-	p.of = r
-	maps.DeleteFunc(p.targets, func(word string, _ verdict.Verdict) bool {
-		_, err := r.target(word)
-		return err != nil
-	})
+	known := make(map[string]verdict.Verdict)
+	if p.of != nil {
+		for i, t := range p.of.targets() {
+			known[t.Text] = p.verdicts[i]
+		}
+	}
+	targets := r.targets()
+	p.of, p.verdicts = r, make([]verdict.Verdict, len(targets))
+	for i, t := range targets {
+		p.verdicts[i] = known[t.Text]
+	}
 	for f := range p.answers {
-		if !slices.Contains(r.families, policy.Family(f)) {
+		if !slices.Contains(r.families(), policy.Family(f)) {
 			p.answers[f] = told{}
 		}
 	}
@@ -124,9 +130,9 @@ func (r *record) look() {
 
 // news returns what has changed since it was last called. It is called in turn.
 func (r *record) news(now time.Time) []change {
-	r.past.forget(r)
+	r.past.turnTo(r)
 	changes := r.newVerdicts(now)
-	for _, f := range r.families {
+	for _, f := range r.families() {
 		a := r.answers[f].Load()
 		if a == nil || a.guessed {
 			continue
@@ -147,15 +153,12 @@ func (r *record) news(now time.Time) []change {
 // one is unknown is no news, nor that a first one is healthy.
 func (r *record) newVerdicts(now time.Time) []change {
 	var changes []change
-	for _, t := range r.targets() {
-		from, to := r.past.targets[t.Text], t.verdict()
+	for i, t := range r.targets() {
+		from, to := r.past.verdicts[i], t.verdict()
 		if from == to || to == verdict.Unknown {
 			continue
 		}
-		if r.past.targets == nil {
-			r.past.targets = make(map[string]verdict.Verdict)
-		}
-		r.past.targets[t.Text] = to
+		r.past.verdicts[i] = to
 		if from == verdict.Unknown && to == verdict.Healthy {
 			continue
 		}

@@ -121,17 +121,16 @@ func (c *configuration) claim(before *configuration) (err error) {
 		if before != nil { // else nothing can become known before it serves
 			f.decideUnknown()
 		}
-		server := f.server()
+		f.at = recordKey{server: f.server(), view: f.config.ViewName}
 		for _, r := range f.records {
-			r.key = recordKey{server, f.zones.Matches(r.Name), f.config.ViewName, r.Name}
-			r.inherit(records[r.key])
+			r.inherit(records[r.key()])
 			c.memory.hold(r)
 		}
 		f.prepareResolving(c.settings(), before, c.memory)
 		adopt(f.records...)
 		f.claims = newClaims(c, f.config.Root)
 		for _, r := range f.records {
-			if err := r.claim(records[r.key], learned); err != nil {
+			if err := r.claim(records[r.key()], learned); err != nil {
 				return fmt.Errorf("record %s: %w", display(r.Name), err)
 			}
 		}
@@ -255,7 +254,7 @@ func (c *configuration) records() map[recordKey]*record {
 	all := make(map[recordKey]*record)
 	for _, f := range c.handlers {
 		for _, r := range f.records {
-			all[r.key] = r
+			all[r.key()] = r
 		}
 	}
 	return all

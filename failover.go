@@ -35,6 +35,8 @@ type Failover struct {
 	// serving is the server of the block, once it has been asked.
 	serving atomic.Pointer[dnsserver.Server]
 
+	at recordKey // of its records, but for zone and name; read-only after the handler has started
+
 	// Read-only after the handler has started; nil before.
 	claims   *claims
 	resolver *resolve.Resolver
@@ -128,7 +130,9 @@ func (f *Failover) answer(
 	ctx context.Context, w dns.ResponseWriter, r *dns.Msg, rec *record, family policy.Family,
 ) outcome {
 	if rec.aliased && rec.leadsBack(ctx) {
-		rec.looped.Do(func() { logLoop(rec) })
+		if !rec.looped.Swap(true) {
+			logLoop(rec)
+		}
 		return outcome{rcode: dns.RcodeServerFailure}
 	}
 	a := rec.answers[family].Load()

@@ -139,7 +139,7 @@ func (s *forces) retain(has func(forceKey) bool) []forcedOn {
 // called in steering, so that the last order counts.
 func (r *record) takeForces() {
 	for _, t := range r.targets() {
-		t.force.Store(healthcheck.forces.of(r.key, t.Text))
+		t.force.Store(healthcheck.forces.of(r.key(), t.Text))
 	}
 }
 

@@ -30,4 +30,11 @@ func keyOf(id string) recordKey {
 	return recordKey{strings.Join(servers, ","), canonical(words[2]), words[3], canonical(words[0])}
 }
 
-func (r *record) id() string { return r.key.id() }
+// key tells the record from others, once its handler has started.
+func (r *record) key() recordKey {
+	k := r.handler.at
+	k.zone, k.name = r.handler.zones.Matches(r.Name), r.Name
+	return k
+}
+
+func (r *record) id() string { return r.key().id() }

@@ -75,13 +75,14 @@ func (x *index) find(id string) (*record, error) {
 func (x *index) elsewhere(key recordKey, before *configuration) recordKey {
 	var found recordKey
 	for _, r := range x.byName[key.name] {
-		if r.key.zone != key.zone || r.key.view != key.view {
+		k := r.key()
+		if k.zone != key.zone || k.view != key.view {
 			continue
 		}
 		if found != (recordKey{}) {
 			return recordKey{}
 		}
-		found = r.key
+		found = k
 	}
 	if before.index().byKey[found] != nil {
 		return recordKey{}

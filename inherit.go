@@ -1,7 +1,6 @@
 package failover
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 
@@ -22,7 +21,7 @@ func (r *record) inherit(before *record) {
 	r.served, r.past = before.served, before.past
 	r.served.reach(len(r.tiers))
 	before.handOn(r)
-	for _, f := range r.families {
+	for _, f := range r.families() {
 		if a := before.answers[f].Load(); a != nil {
 			r.answers[f].Store(a)
 		}
@@ -35,8 +34,7 @@ func (r *record) handOn(to *record) {
 	defer r.mu.Unlock()
 	to.mu.Lock()
 	defer to.mu.Unlock()
-	to.holds = maps.Clone(r.holds)
-	copy(to.decided, r.decided)
+	r.holds.handOn(to.holds)
 }
 
 // targetLike returns the target of r, which may be nil, in the place of t: the

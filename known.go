@@ -141,9 +141,9 @@ func (r *record) knownHolds() []state.Hold {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var holds []state.Hold
-	for _, f := range r.families {
-		if tier := r.holds[f].Tier; tier > 1 {
-			k := r.key
+	for _, f := range r.families() {
+		if tier := r.holds.of(f).Tier; tier > 1 {
+			k := r.key()
 			holds = append(holds, state.Hold{
 				Server: k.server, Zone: k.zone, View: k.view, Record: k.name, Family: f.String(), Tier: tier,
 			})

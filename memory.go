@@ -106,7 +106,7 @@ func slotOfName(server, zone, view, name string, next bool) string {
 // as much as a person would call the same check.
 func (a *address) slot(n int) string {
 	t := a.target
-	k := t.record.key
+	k := t.record.key()
 	return slot(k.server, k.zone, k.view, k.name, t.Text, a.Addr.String(), a.host, strconv.Itoa(n), t.Checks[n].String())
 }
 
@@ -162,14 +162,15 @@ func (m *memory) hold(r *record) {
 	if m == nil || r.Failback.Mode == model.FailbackAuto || r.Failback.Mode == model.FailbackAfter && !m.young {
 		return
 	}
-	for _, f := range r.families {
-		tier := m.holds[slot(r.key.server, r.key.zone, r.key.view, r.key.name, f.String())]
+	k := r.key()
+	for _, f := range r.families() {
+		tier := m.holds[slot(k.server, k.zone, k.view, k.name, f.String())]
 		if tier < 1 || tier > len(r.tiers) {
 			continue
 		}
 		r.holds.set(f, verdict.Hold{Tier: tier})
 		for i := range tier {
-			r.decided[i] = true
+			r.holds.decided[i] = true
 		}
 	}
 }

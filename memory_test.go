@@ -52,16 +52,15 @@ func TestRestartKeepsWhatWasLearned(t *testing.T) {
 // A hold that is older than max_age is of no outage that goes on: with failback
 // after D it has long been over. One that waits for an operator still does.
 func TestAncientHolds(t *testing.T) {
-	kept := state.State{Holds: []state.Hold{{Record: "www.example.org.", Family: "IPv4", Tier: 2}}}
+	kept := state.State{Holds: []state.Hold{{Zone: "example.org.", Record: "www.example.org.", Family: "IPv4", Tier: 2}}}
 	for failback, held := range map[string][2]int{ // young, old; without a memory it is 1, or 0 where nothing is held
 		"failback manual": {2, 2}, "failback after 10m": {2, 1}, "failback auto": {0, 0},
 	} {
 		for i, age := range []time.Duration{time.Second, time.Hour} {
 			r := handlerOf(t, strings.Replace(pair, "check", failback+"\n\tcheck", 1)).records[0]
-			r.key = recordKey{name: "www.example.org."}
 			kept.Written = time.Now().Add(-age)
 			newMemory(kept, time.Minute).hold(r)
-			if got := r.holds[policy.IPv4].Tier; got != held[i] {
+			if got := r.holds.of(policy.IPv4).Tier; got != held[i] {
 				t.Errorf("%s: after %v tier %d is held, want %d", failback, age, got, held[i])
 			}
 		}

@@ -219,7 +219,7 @@ func (s *scrape) record(r *record) {
 	for tier := range len(r.tiers) + 1 {
 		s.counter(answersDesc, r.served.of(tier).Load(), strconv.Itoa(tier))
 	}
-	for _, f := range r.families {
+	for _, f := range r.families() {
 		if a := r.answers[f].Load(); a != nil {
 			s.gauge(activeTierDesc, float64(a.actual.Tier), f.String())
 		}

@@ -44,7 +44,7 @@ func (f *Failover) childOf(t *target) *record {
 }
 
 // rank returns how many records are below r in a row: 1 for one without any.
-func (r *record) rank() int {
+func (r *record) rank() int32 {
 	if r.height == 0 {
 		r.height = 1
 		for _, t := range r.targets() {
@@ -72,7 +72,7 @@ func withParents(records ...*record) []*record {
 		}
 		records = above
 	}
-	slices.SortStableFunc(all, func(a, b *record) int { return a.height - b.height })
+	slices.SortStableFunc(all, func(a, b *record) int { return int(a.height - b.height) })
 	return all
 }
 

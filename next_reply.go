@@ -58,7 +58,9 @@ func (r *record) bySignature(n nextReply, q *dns.Msg) bool {
 	if !slices.ContainsFunc(n.Answer, signature) && !slices.ContainsFunc(n.Ns, signature) {
 		return false
 	}
-	r.signed.Do(func() { logSigned(r) })
+	if !r.signed.Swap(true) {
+		logSigned(r)
+	}
 	return true
 }
 

@@ -346,7 +346,7 @@ func TestForcedStateThatIsRenewedAsItExpires(t *testing.T) {
 	s := steer(t, twoTiers(listener(t)))
 	s.awaitVerdict()
 	s.must(status.Drain, status.Action{Target: "127.0.0.1", ExpiresIn: "1h"})
-	key := forceKey{handler().records[0].key, "127.0.0.1"}
+	key := forceKey{handler().records[0].key(), "127.0.0.1"}
 	expiring := healthcheck.forces.all[key]
 	s.must(status.Drain, status.Action{Target: "127.0.0.1", ExpiresIn: "1h", Reason: "it takes longer"})
 	healthcheck.expire(key, expiring) // its timer has fired before it was stopped

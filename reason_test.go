@@ -29,7 +29,7 @@ func TestReasonOfAFamily(t *testing.T) {
 	f.set(verdict.Healthy, "192.0.2.2", "2001:db8::2")
 	f.set(verdict.Unhealthy, "192.0.2.1", "2001:db8::1")
 	r := f.records[0]
-	for _, fam := range r.families {
+	for _, fam := range r.families() {
 		want := map[string]string{"IPv4": "target 192.0.2.1:", "IPv6": "target 2001:db8::1:"}[fam.String()]
 		if got := r.reason(r.answers[fam].Load()); !strings.HasPrefix(got, want) {
 			t.Errorf("%v: the reason is %q, want that of %q", fam, got, want)
@@ -44,7 +44,7 @@ func TestReasonOfAHold(t *testing.T) {
 	f.set(verdict.Healthy, "192.0.2.1")
 	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 192.0.2.2")
 	r := f.records[0]
-	if got := r.reason(r.answers[r.families[0]].Load()); !strings.Contains(got, "failback") && !strings.Contains(got, "held") {
+	if got := r.reason(r.answers[r.families()[0]].Load()); !strings.Contains(got, "failback") && !strings.Contains(got, "held") {
 		t.Errorf("tier 2 answers, and the reason is %q", got)
 	}
 }
@@ -72,7 +72,7 @@ func TestReasonOfARecordAsTarget(t *testing.T) {
 	f.set(verdict.Unhealthy, "192.0.2.1")
 	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 192.0.2.9")
 	r := f.records[0]
-	if got := r.reason(r.answers[r.families[0]].Load()); !strings.Contains(got, "a.example.org") {
+	if got := r.reason(r.answers[r.families()[0]].Load()); !strings.Contains(got, "a.example.org") {
 		t.Errorf("tier 2 answers, and the reason is %q", got)
 	}
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/coredns-failover/failover/plugin/model"
 	"github.com/coredns-failover/failover/plugin/policy"
-	"github.com/coredns-failover/failover/plugin/verdict"
 
 	"github.com/miekg/dns"
 )
@@ -26,8 +25,8 @@ type record struct {
 	// answers holds what each family's questions are answered with: a query
 	// reads it with one atomic load.
 	answers [policy.Any + 1]atomic.Pointer[answer]
-	// served counts the answers. Read-only after the handler has started, like past,
-	// which is what has changed, and key: a reload hands them on.
+	// served counts the answers. Read-only after the handler has started, like past: a
+	// reload hands both on.
 	served *answered
 
 	// Read-only after New.
@@ -37,47 +36,34 @@ type record struct {
 	// addressless is whether no type that it answers is one of addresses: then
 	// its targets need none either.
 	addressless bool
+	askedFor    families
 	next        *target   // the one that stands for the next plugins, or nil
 	TTL         model.TTL // as in the model
 
-	*model.Record
-
 	// Read-only after New.
-	rules    *policy.Rules
-	tiers    [][]*target
-	families []policy.Family // of the questions that it answers
-	handler  *Failover
-	parents  []*record // that have this one as a target
-	height   int       // see rank
+	policy.Rules
+	tiers   [][]*target
+	handler *Failover
+	parents []*record // that have this one as a target
+	past    *past     // what has changed
+	soa     soaCache
+	height  int32 // see rank
 
-	past *past
-	key  recordKey
+	signed atomic.Bool // it has been warned that a signed reply can not be filtered
+	looped atomic.Bool // it has been told that an alias leads back to the record
 
-	soa    soaCache
-	signed sync.Once // the warning that a signed reply can not be filtered
-	looped sync.Once // the error that an alias leads back to the record
-
-	mu      sync.Mutex  // one update at a time
-	holds   holds       // see failback
-	decided []bool      // which tiers have had a verdict
-	wake    *time.Timer // decides anew when a hold ends, or nil
-	stopped bool        // by the end of its configuration
-}
-
-// holds are those of the families; nil where a record fails back at once, as most do.
-type holds map[policy.Family]verdict.Hold
-
-func (h *holds) set(f policy.Family, hold verdict.Hold) {
-	if *h == nil {
-		*h = make(holds)
-	}
-	(*h)[f] = hold
+	stopped bool       // by the end of its configuration; under mu
+	mu      sync.Mutex // one update at a time
+	holds   *holds     // see failback; nil where a record fails back at once, as most do
 }
 
 func newRecord(m *model.Record) *record {
 	r := &record{
-		Record: m, TTL: m.TTL, rules: policy.NewRules(m), past: new(past),
-		tiers: make([][]*target, len(m.Tiers)), decided: make([]bool, len(m.Tiers)), served: newAnswered(len(m.Tiers)),
+		Rules: *policy.NewRules(m), TTL: m.TTL, past: new(past),
+		tiers: make([][]*target, len(m.Tiers)), served: newAnswered(len(m.Tiers)),
+	}
+	if m.Failback.Mode != model.FailbackAuto {
+		r.holds = &holds{decided: make([]bool, len(m.Tiers))}
 	}
 	r.addressless = !slices.ContainsFunc(m.Types, isAddress)
 	for i, tier := range m.Tiers {
@@ -91,22 +77,30 @@ func newRecord(m *model.Record) *record {
 			}
 		}
 	}
-	r.families = r.familiesOf(m.Types)
+	for _, t := range m.Types {
+		r.askedFor |= 1 << r.familyOf(t)
+	}
 	return r
 }
 
-// familiesOf returns the families that questions of these types belong to. A
-// record with a CNAME has one choice for all types.
-func (r *record) familiesOf(types []uint16) []policy.Family {
-	var families []policy.Family
-	for _, t := range types {
-		if f := r.familyOf(t); !slices.Contains(families, f) {
-			families = append(families, f)
+// families are those of the questions that a record answers, a bit for each.
+type families uint8
+
+// families returns those of the questions that the record answers. One with a CNAME
+// has one choice for all types.
+func (r *record) families() []policy.Family { return subsets[r.askedFor] }
+
+// subsets are the families of each set.
+var subsets = func() (subsets [1 << (policy.Any + 1)][]policy.Family) {
+	for set := range subsets {
+		for f := range policy.Any + 1 {
+			if set>>f&1 == 1 {
+				subsets[set] = append(subsets[set], f)
+			}
 		}
 	}
-	slices.Sort(families)
-	return families
-}
+	return subsets
+}()
 
 func (r *record) familyOf(qtype uint16) policy.Family {
 	switch {
@@ -152,10 +146,10 @@ func (r *record) targets() []*target { return slices.Concat(r.tiers...) }
 func (r *record) decide() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.noticeVerdicts()
+	r.holds.notice(r.tiers)
 	now := time.Now()
 	var wake time.Time
-	for _, f := range r.families {
+	for _, f := range r.families() {
 		before, after := r.answers[f].Load(), newAnswer(r, f)
 		if again := after.decide(now); wake.IsZero() || !again.IsZero() && again.Before(wake) {
 			wake = again
@@ -166,26 +160,6 @@ func (r *record) decide() {
 		r.answers[f].Store(after)
 	}
 	r.wakeAt(wake)
-}
-
-// noticeVerdicts notes which tiers have had a verdict by now: better tiers that
-// have not are nothing to hold against.
-func (r *record) noticeVerdicts() {
-	for i, tier := range r.tiers {
-		r.decided[i] = r.decided[i] || !slices.ContainsFunc(tier, (*target).undecided)
-	}
-}
-
-// wakeAt has the record decide anew at that time, or at no time where it is
-// zero.
-func (r *record) wakeAt(at time.Time) {
-	if r.wake != nil {
-		r.wake.Stop()
-		r.wake = nil
-	}
-	if !at.IsZero() && !r.stopped {
-		r.wake = time.AfterFunc(time.Until(at), func() { healthcheck.update(r) })
-	}
 }
 
 // stop ends what the record does by itself.
@@ -206,7 +180,7 @@ func (r *record) answersIn(f policy.Family) []*answer {
 		return []*answer{a}
 	}
 	var all []*answer
-	for _, f := range r.families {
+	for _, f := range r.families() {
 		if a := r.answers[f].Load(); a != nil {
 			all = append(all, a)
 		}
@@ -216,7 +190,7 @@ func (r *record) answersIn(f policy.Family) []*answer {
 
 // view is what the record's targets stand for now, as package policy sees it.
 func (r *record) view(f policy.Family, l lens) *policy.Record {
-	v := &policy.Record{Rules: r.rules, Tiers: make([]policy.Tier, len(r.tiers))}
+	v := &policy.Record{Rules: &r.Rules, Tiers: make([]policy.Tier, len(r.tiers))}
 	for _, a := range r.answersIn(f) {
 		v.Start = max(v.Start, a.start)
 	}
@@ -237,7 +211,7 @@ func (r *record) count(ctx context.Context, c policy.Choice) {
 
 // answersAtAll reports whether a tier answers in any family.
 func (r *record) answersAtAll() bool {
-	return slices.ContainsFunc(r.families, func(f policy.Family) bool { return r.answers[f].Load().Tier > 0 })
+	return slices.ContainsFunc(r.families(), func(f policy.Family) bool { return r.answers[f].Load().Tier > 0 })
 }
 
 // state is the worst of the record's families.

@@ -42,7 +42,7 @@ func (r *record) report(now time.Time) []string {
 	if r.Observe {
 		lines = append(lines, observes)
 	}
-	for _, f := range r.families {
+	for _, f := range r.families() {
 		a := r.answers[f].Load()
 		line := fmt.Sprintf("%v: %s", f, r.words(telling(a.actual)))
 		if answers := answersOf(a.actual.Candidates()); len(answers) > 0 {
@@ -125,7 +125,7 @@ func (q *query) explain(c policy.Choice) {
 	if c.State == policy.Normal || q.r.IsEdns0() == nil || !rec.handler.mayKnow(q.w) {
 		return
 	}
-	text := rec.words(told{true, c.Kind, c.State, c.Tier})
+	text := rec.words(told{true, c.Kind, c.State, int32(c.Tier)})
 	reason := q.answer.reason(c.State, c.Tier)
 	if found := found(q.learned, policy.Any); reason == "" && found != "" {
 		reason = "target " + rec.next.Text + ": " + found

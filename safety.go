@@ -21,7 +21,7 @@ func (o order) leavesNothing(state string) *answer {
 	}
 	for _, r := range withParents(o.record) {
 		kinds := r.kindsOfClients()
-		for _, f := range r.families {
+		for _, f := range r.families() {
 			before, after := r.view(f, now).Decide(f), r.view(f, then).Decide(f)
 			if slices.ContainsFunc(kinds, func(k kind) bool { return k.loses(&before, &after) }) {
 				return r.answers[f].Load()
@@ -36,7 +36,7 @@ func (o order) isAbout(t *target) bool {
 	if o.target != nil {
 		return t == o.target
 	}
-	return t.record == o.record && healthcheck.forces.on(forceKey{t.record.key, t.Text}) == nil
+	return t.record == o.record && healthcheck.forces.on(forceKey{t.record.key(), t.Text}) == nil
 }
 
 // kind is a kind of clients, by all that they may be.

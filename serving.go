@@ -56,7 +56,7 @@ func (h *healthchecks) begin(c, before *configuration) {
 	for _, f := range c.handlers {
 		for _, r := range f.records {
 			r.takeForces()
-			if old := records[r.key]; old != nil {
+			if old := records[r.key()]; old != nil {
 				old.handOn(r)
 			}
 		}

@@ -17,7 +17,7 @@ import (
 func (r *record) summary() status.Summary {
 	s := status.Summary{
 		ID: r.id(), Name: display(r.Name), State: r.state().String(), Observed: r.Observe,
-		Forced: healthcheck.forces.count(r.key),
+		Forced: healthcheck.forces.count(r.key()),
 	}
 	for _, t := range r.targets() {
 		s.Targets++
@@ -25,7 +25,7 @@ func (r *record) summary() status.Summary {
 			s.Healthy++
 		}
 	}
-	for _, f := range r.families {
+	for _, f := range r.families() {
 		if a := r.answers[f].Load(); a != nil {
 			s.Families = append(s.Families, a.show())
 		}
@@ -67,11 +67,12 @@ func answersOf(picks []policy.Pick) []string {
 
 // show is all that is known of the record.
 func (r *record) show() status.Record {
+	key := r.key()
 	s := status.Record{
 		Summary: r.summary(),
-		Server:  r.key.server, Zone: display(r.key.zone), View: r.key.view,
+		Server:  key.server, Zone: display(key.zone), View: key.view,
 		TTL: r.TTL.Max.Seconds(), Policy: string(r.Policy), Fail: r.failWords(), Failback: r.failbackWords(),
-		Force:   healthcheck.forces.on(forceKey{record: r.key}),
+		Force:   healthcheck.forces.on(forceKey{record: key}),
 		History: r.past.newest(),
 	}
 	for _, qtype := range r.Types {
@@ -146,7 +147,7 @@ func (t *target) eligible() bool {
 	if t.child == nil && t.unresolved() {
 		return !l.hopeless(t)
 	}
-	return slices.ContainsFunc(t.record.families, func(f policy.Family) bool {
+	return slices.ContainsFunc(t.record.families(), func(f policy.Family) bool {
 		view := t.view(f, l)
 		return view.Eligible(f)
 	})

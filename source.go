@@ -53,7 +53,7 @@ func (source) Records(q status.Query) status.Page {
 		}
 		page.Total++
 		switch {
-		case q.After != "" && r.key.compare(after) <= 0:
+		case q.After != "" && r.key().compare(after) <= 0:
 			// It was on a page before this one.
 		case len(page.Records) < q.Limit:
 			page.Records = append(page.Records, r.summary())
@@ -69,7 +69,7 @@ func (r *record) found(q status.Query) bool {
 	switch q.State {
 	case "", r.state().String():
 	case "forced":
-		if healthcheck.forces.count(r.key) == 0 {
+		if healthcheck.forces.count(r.key()) == 0 {
 			return false
 		}
 	default:
