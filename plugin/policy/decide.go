@@ -104,6 +104,8 @@ func (r *Record) Decide(f Family) Decision {
 	d := r.decide(r.views(f))
 	if only, ok := d.alike(); ok {
 		d.only, d.table = only, nil
+	} else if s := &d.steps[0]; s.everyone && s.picks != nil && !s.trickles {
+		s.options, s.slots = nil, nil // only its picks are ever looked at
 	}
 	return d
 }
@@ -170,6 +172,10 @@ func (d *Decision) add(s step) {
 		s.scattered = s.isScattered()
 	case model.All:
 		s.picks = s.allPicks()
+	case model.Clients:
+		if !s.everyone && s.slots == nil {
+			s.index(len(d.rules.Tiers[s.at]))
+		}
 	}
 	d.steps = append(d.steps, s)
 }
@@ -248,6 +254,9 @@ func (d *Decision) Candidates() []Pick {
 		return []Pick{d.only}
 	}
 	s := d.first()
+	if s.picks != nil {
+		return slices.Clone(s.picks)
+	}
 	var picks []Pick
 	for i := range s.options {
 		o := &s.options[i]

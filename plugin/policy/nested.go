@@ -119,7 +119,7 @@ func (d *Decision) without(bad map[netip.Addr]bool) (left Decision, isLeft bool)
 				}
 				continue
 			}
-			s.index(len(s.slots))
+			s.slots = nil
 		}
 		left.add(s)
 	}

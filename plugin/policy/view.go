@@ -163,9 +163,7 @@ func (v *view) candidates() []bool {
 
 // answer is the step that answers options.
 func (v *view) answer(options []option) step {
-	s := step{State: stateOf(v.at), Tier: v.at + 1, at: v.at, family: v.family, options: options}
-	s.index(v.size)
-	return s
+	return step{State: stateOf(v.at), Tier: v.at + 1, at: v.at, family: v.family, options: options}
 }
 
 // noData is the step of those whom the tier answers in the other family only.
