@@ -35,7 +35,7 @@ func (t *target) canAnswer(qtype uint16) bool {
 	case t.answer.Kind == model.Address:
 		return qtype == addressType(t.answer.Addr)
 	case qtype == dns.TypeCNAME:
-		return t.answer.CNAME
+		return t.options.CNAME
 	}
 	return true
 }
@@ -67,7 +67,7 @@ func (r *record) choosesEachTarget() error {
 		return nil
 	}
 	for _, t := range r.targets() {
-		if t.answer.Clients == nil {
+		if t.options.Clients == nil {
 			return at(t.line.words[0], `target %s has no clients, so that "policy clients" never chooses it; `+
 				`add "clients VALUE..." to its block, "clients *" if it is for all`, quoted(t.answer.Text))
 		}
@@ -82,7 +82,7 @@ func (r *record) measuresDistances() error {
 		return nil
 	}
 	for _, t := range r.targets() {
-		if t.answer.Location == nil && len(r.tiers[t.tier]) > 1 {
+		if t.options.Location == nil && len(r.tiers[t.tier]) > 1 {
 			return at(t.line.words[0], `target %s has no location, and "policy nearest" has to choose in tier %d; `+
 				`add "location LATITUDE LONGITUDE" to its block`, quoted(t.answer.Text), t.tier)
 		}

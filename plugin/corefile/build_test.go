@@ -34,3 +34,37 @@ func TestEqualChecksAreShared(t *testing.T) {
 		t.Errorf("the same checks in another order are %v", c)
 	}
 }
+
+// TestEqualSettingsAreShared: nor of what else they and their targets say.
+func TestEqualSettingsAreShared(t *testing.T) {
+	blocks, err := parse(`example.org {
+		failover a.example.org b.example.org {
+			primary 192.0.2.1
+			secondary 192.0.2.2 {
+				drain
+			}
+			check icmp
+		}
+		failover c.example.org {
+			primary 192.0.2.3 192.0.2.4
+			check icmp
+		}
+		failover d.example.org {
+			primary 192.0.2.3
+			ttl 5s
+			check icmp
+		}
+	}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b, c, d := blocks[0].Records[0], blocks[0].Records[1], blocks[0].Records[2], blocks[0].Records[3]
+	if a.Settings != b.Settings || a.Settings != c.Settings || a.Settings == d.Settings {
+		t.Errorf("settings are at %p, %p, %p and %p", a.Settings, b.Settings, c.Settings, d.Settings)
+	}
+	primary, drained := a.Tiers[0][0], a.Tiers[1][0]
+	if primary.TargetOptions != c.Tiers[0][1].TargetOptions || primary.TargetOptions == drained.TargetOptions {
+		t.Errorf("a target has options of its own: %+v, %+v, %+v",
+			primary.TargetOptions, c.Tiers[0][1].TargetOptions, drained.TargetOptions)
+	}
+}

@@ -20,7 +20,7 @@ const (
 )
 
 func setWeight(t *target, l line) (err error) {
-	t.answer.Weight, err = integer(l.arg(0), 0, maxWeight)
+	t.options.Weight, err = integer(l.arg(0), 0, maxWeight)
 	return err
 }
 
@@ -35,12 +35,12 @@ func setLocation(t *target, l line) (err error) {
 	if len(l.args()) > 2 {
 		at.Bias, err = integer(l.arg(2), -maxBias, maxBias)
 	}
-	t.answer.Location = &at
+	t.options.Location = &at
 	return err
 }
 
 func setClients(t *target, l line) error {
-	t.answer.Clients = l.args()
+	t.options.Clients = l.args()
 	seen := make(map[string]bool, len(l.args())) // there may be thousands of networks
 	for _, word := range l.args() {
 		if err := clientsValue(word); err != nil {
@@ -100,9 +100,9 @@ func (r *record) firstRegion() string {
 		return ""
 	}
 	for _, t := range r.targets() {
-		if i := slices.IndexFunc(t.answer.Clients, isRegion); i >= 0 {
+		if i := slices.IndexFunc(t.options.Clients, isRegion); i >= 0 {
 			word := t.given["clients"].words[0]
-			return about(r.head, at(word, "clients %s", quoted(t.answer.Clients[i]))).Error()
+			return about(r.head, at(word, "clients %s", quoted(t.options.Clients[i]))).Error()
 		}
 	}
 	return ""

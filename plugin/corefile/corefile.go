@@ -46,14 +46,14 @@ type serverBlock struct {
 	block   model.Block
 	named   map[string]*directive // by each of their names
 	aliased []*directive          // those that have aliases
-	checks  lists
+	known   *known
 }
 
 func newServerBlock(zones []string) *serverBlock {
 	return &serverBlock{
-		block:  model.Block{Zones: zones, Records: []model.Record{}},
-		named:  map[string]*directive{},
-		checks: newLists(),
+		block: model.Block{Zones: zones, Records: []model.Record{}},
+		named: map[string]*directive{},
+		known: newKnown(),
 	}
 }
 
@@ -104,7 +104,7 @@ func (s *serverBlock) addNames(r *record) error {
 // build adds what the directive says to the model: one record for each of its names.
 func (s *serverBlock) build(r *record) error {
 	for _, name := range r.names {
-		built, err := r.build(name, s.checks)
+		built, err := r.build(name, s.known)
 		if err != nil {
 			return err
 		}

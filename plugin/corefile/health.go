@@ -65,7 +65,7 @@ func (h *health) setRequire(l line) (err error) {
 func (h *health) says() bool { return h.none || len(h.checks) > 0 }
 
 // forRecord returns the checks as the record of that name has them.
-func (h *health) forRecord(name string, known lists) ([]model.Check, error) {
+func (h *health) forRecord(name string, known *known) ([]model.Check, error) {
 	if len(h.checks) == 0 {
 		return nil, nil
 	}
@@ -79,7 +79,7 @@ func (h *health) forRecord(name string, known lists) ([]model.Check, error) {
 		}
 		seen[checks[i]] = c
 	}
-	return known.shared(checks), nil
+	return known.list(checks), nil
 }
 
 // healthOf returns what decides the target's health: its own word or the
@@ -117,7 +117,7 @@ func (r *record) required(t *target) (int, error) {
 // canFail reports whether the target's checks, or what it stands for, can ever
 // make it unhealthy.
 func (r *record) canFail(t *target) bool {
-	return t.answer.EvaluateTargetHealth || r.healthOf(t).always < t.answer.Require
+	return t.options.EvaluateTargetHealth || r.healthOf(t).always < t.options.Require
 }
 
 // firstHeartbeat returns the front of an error about the first heartbeat that

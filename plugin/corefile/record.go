@@ -12,12 +12,11 @@ import (
 
 // record is what one directive says about all its names.
 type record struct {
-	head  line
-	names []string // lower case, fully qualified, in the order of the directive
-	zones []string
-	given given
-	// answer is the model's record but for Name and Tiers, which build adds.
-	answer model.Record
+	head   line
+	names  []string // lower case, fully qualified, in the order of the directive
+	zones  []string
+	given  given
+	answer model.Settings
 	// tiers by their number, from 1.
 	tiers  map[int][]target
 	health health
@@ -56,7 +55,7 @@ func newRecord(head line, zones []string) *record {
 		head:  head,
 		zones: zones,
 		tiers: map[int][]target{},
-		answer: model.Record{
+		answer: model.Settings{
 			Types:      []uint16{dns.TypeA, dns.TypeAAAA},
 			TTL:        model.TTL{Max: defaultTTL, Min: defaultTTL},
 			Policy:     model.All,
@@ -81,7 +80,7 @@ func parseRecord(head line, zones []string) (*record, error) {
 		return nil, err
 	}
 	for _, t := range r.targets() {
-		t.answer.EvaluateTargetHealth = t.answer.EvaluateTargetHealth || r.evaluate && t.answer.Kind != model.Address
+		t.options.EvaluateTargetHealth = t.options.EvaluateTargetHealth || r.evaluate && t.answer.Kind != model.Address
 	}
 	return r, r.validate()
 }

@@ -14,12 +14,14 @@ import (
 // plain is a record that says no more than it must.
 func plain(name string, tiers ...model.Tier) model.Record {
 	return model.Record{
-		Name:       name,
-		Tiers:      tiers,
-		Types:      []uint16{dns.TypeA, dns.TypeAAAA},
-		TTL:        model.TTL{Max: 30 * time.Second, Min: 30 * time.Second},
-		Policy:     model.All,
-		MinHealthy: model.MinHealthy{Count: 1},
+		Name:  name,
+		Tiers: tiers,
+		Settings: &model.Settings{
+			Types:      []uint16{dns.TypeA, dns.TypeAAAA},
+			TTL:        model.TTL{Max: 30 * time.Second, Min: 30 * time.Second},
+			Policy:     model.All,
+			MinHealthy: model.MinHealthy{Count: 1},
+		},
 	}
 }
 
@@ -27,12 +29,16 @@ func plain(name string, tiers ...model.Tier) model.Record {
 func addr(text string, checks ...model.Check) model.Target {
 	return model.Target{
 		Text: text, Kind: model.Address, Addr: netip.MustParseAddr(text),
-		Checks: checks, Require: len(checks), Weight: 1,
+		TargetOptions: options(checks),
 	}
 }
 
 func alias(text, name string, checks ...model.Check) model.Target {
-	return model.Target{Text: text, Kind: model.Alias, Name: name, Checks: checks, Require: len(checks), Weight: 1}
+	return model.Target{Text: text, Kind: model.Alias, Name: name, TargetOptions: options(checks)}
+}
+
+func options(checks []model.Check) *model.TargetOptions {
+	return &model.TargetOptions{Checks: checks, Require: len(checks), Weight: 1}
 }
 
 // recordTests: lines of a record beside its two tiers and its check, and what

@@ -73,7 +73,7 @@ func (r *record) hasCheck() error {
 		return nil
 	}
 	for _, t := range r.targets() {
-		if t.health.says() || t.answer.EvaluateTargetHealth {
+		if t.health.says() || t.options.EvaluateTargetHealth {
 			return nil
 		}
 	}
@@ -83,7 +83,7 @@ func (r *record) hasCheck() error {
 // meetsRequire also settles how many checks each target needs.
 func (r *record) meetsRequire() (err error) {
 	for _, t := range r.targets() {
-		if t.answer.Require, err = r.required(t); err != nil {
+		if t.options.Require, err = r.required(t); err != nil {
 			return err
 		}
 	}
@@ -148,7 +148,7 @@ func (r *record) size(n int, isOfFamily func(netip.Addr) bool) int {
 // hasCNAMEAlone: a name has one CNAME and nothing else (RFC 1034, 3.6.2).
 func (r *record) hasCNAMEAlone() error {
 	for _, t := range r.targets() {
-		if t.answer.CNAME && len(r.tiers[t.tier]) > 1 {
+		if t.options.CNAME && len(r.tiers[t.tier]) > 1 {
 			return t.given.at("cname", "%s is not the only target of tier %d; a CNAME stands alone",
 				quoted(t.answer.Text), t.tier)
 		}
@@ -159,7 +159,7 @@ func (r *record) hasCNAMEAlone() error {
 // hasNoCNAMEAtApex: the SOA and NS of a zone's apex can not stand beside one.
 func (r *record) hasNoCNAMEAtApex() error {
 	for _, t := range r.targets() {
-		if !t.answer.CNAME {
+		if !t.options.CNAME {
 			continue
 		}
 		for _, name := range r.names {

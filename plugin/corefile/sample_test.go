@@ -28,7 +28,7 @@ func evaluated(t model.Target) model.Target {
 }
 
 func nextTarget(checks ...model.Check) model.Target {
-	return model.Target{Text: "next", Kind: model.Next, Checks: checks, Require: len(checks), Weight: 1}
+	return model.Target{Text: "next", Kind: model.Next, TargetOptions: options(checks)}
 }
 
 func prefixes(texts ...string) []netip.Prefix {

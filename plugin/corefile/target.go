@@ -12,11 +12,12 @@ import (
 
 // target is one word of a tier line, with the options of the line.
 type target struct {
-	answer model.Target // but for Checks, which build adds
-	tier   int          // its number, from 1
-	line   line
-	given  given
-	health health
+	answer  model.Target        // but for its options
+	options model.TargetOptions // but for Checks, which build adds
+	tier    int                 // its number, from 1
+	line    line
+	given   given
+	health  health
 }
 
 // targetOptions are the words of a target's block.
@@ -26,9 +27,9 @@ var targetOptions = []property[target]{
 	{name: "weight", usage: "N", min: 1, max: 1, set: setWeight},
 	{name: "clients", usage: "VALUE...", min: 1, max: many, set: setClients},
 	{name: "location", usage: "LATITUDE LONGITUDE [BIAS]", min: 2, max: 3, set: setLocation},
-	flag("cname", func(t *target) *bool { return &t.answer.CNAME }),
-	flag("evaluate_target_health", func(t *target) *bool { return &t.answer.EvaluateTargetHealth }),
-	flag("drain", func(t *target) *bool { return &t.answer.Drain }),
+	flag("cname", func(t *target) *bool { return &t.options.CNAME }),
+	flag("evaluate_target_health", func(t *target) *bool { return &t.options.EvaluateTargetHealth }),
+	flag("drain", func(t *target) *bool { return &t.options.Drain }),
 }
 
 // defaultWeight is Route 53's, too: equal odds for targets that say nothing.
@@ -47,7 +48,7 @@ func addTier(r *record, l line) error {
 
 // addTargets adds the targets of one line, which share its options.
 func (r *record) addTargets(tier int, l line, words []string) error {
-	shared := target{tier: tier, line: l, answer: model.Target{Weight: defaultWeight}}
+	shared := target{tier: tier, line: l, options: model.TargetOptions{Weight: defaultWeight}}
 	var err error
 	shared.given, err = apply(&shared, targetOptions, l.block, unknownTargetOption)
 	if err != nil {
@@ -127,10 +128,10 @@ func misplaced(word string) error {
 
 // fitOptions refuses options that the target's kind can not have.
 func (t *target) fitOptions() error {
-	if t.answer.CNAME && t.answer.Kind != model.Alias {
+	if t.options.CNAME && t.answer.Kind != model.Alias {
 		return t.given.at("cname", "%s is no domain name", quoted(t.answer.Text))
 	}
-	if t.answer.EvaluateTargetHealth && t.answer.Kind == model.Address {
+	if t.options.EvaluateTargetHealth && t.answer.Kind == model.Address {
 		return t.given.at("evaluate_target_health", "%s is an address, which has no health but by a check",
 			quoted(t.answer.Text))
 	}

@@ -33,6 +33,12 @@ type Record struct {
 	Name string
 	// Tiers in order of preference: Tiers[0] is the primary. None is empty.
 	Tiers []Tier
+	*Settings
+}
+
+// Settings are what a record says beside its name and its targets. Records that say
+// the same may share them, as most of a long Corefile do.
+type Settings struct {
 	// Types are the query types that the record answers (RFC 1035, 3.2.2).
 	Types []uint16
 	// TTL of the answers, in whole seconds.
@@ -81,6 +87,12 @@ type Target struct {
 	Addr netip.Addr
 	// Name is set where Kind is Alias: lower case and fully qualified.
 	Name string
+	*TargetOptions
+}
+
+// TargetOptions are the options of a target, be they its own or the record's. Targets
+// that have the same may share them.
+type TargetOptions struct {
 	// Checks decide the target's health; a target without one is always healthy.
 	Checks []Check
 	// Require is how many of Checks must be healthy: 1..len(Checks), or 0

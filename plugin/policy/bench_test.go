@@ -46,12 +46,12 @@ func BenchmarkChoose(b *testing.B) {
 	c := somebody()
 	for _, p := range policies {
 		for _, n := range []int{2, 8, 100} {
-			d := recordOf(model.Record{Policy: p}, measured(n)).Decide(IPv4)
+			d := recordOf(model.Settings{Policy: p}, measured(n)).Decide(IPv4)
 			benchmark(b, fmt.Sprintf("%s/%d", p, n), d, c)
 		}
 	}
 	for _, n := range []int{8, 100} {
-		benchmark(b, fmt.Sprintf("limit/%d", n), recordOf(model.Record{Limit: 4}, measured(n)).Decide(IPv4), c)
+		benchmark(b, fmt.Sprintf("limit/%d", n), recordOf(model.Settings{Limit: 4}, measured(n)).Decide(IPv4), c)
 	}
 	benchmark(b, "nested", nestedRecord().Decide(IPv4), c)
 }
@@ -59,17 +59,17 @@ func BenchmarkChoose(b *testing.B) {
 // nestedRecord is a tree: nearest, clients, weighted.
 func nestedRecord() *Record {
 	leaf := func() Target {
-		return Target{Target: &model.Target{Text: "leaf", Clients: []string{"10.0.0.0/8"}}, Record: recordOf(
-			model.Record{Policy: model.Weighted}, measured(3))}
+		return Target{Target: &model.Target{Text: "leaf", TargetOptions: &model.TargetOptions{Clients: []string{"10.0.0.0/8"}}}, Record: recordOf(
+			model.Settings{Policy: model.Weighted}, measured(3))}
 	}
-	branch := Target{Target: &model.Target{Text: "branch", EvaluateTargetHealth: true}, Record: recordOf(
-		model.Record{Policy: model.Clients}, Tier{leaf()})}
-	return recordOf(model.Record{Policy: model.Nearest, Limit: 2}, Tier{branch, measured(1)[0]})
+	branch := Target{Target: &model.Target{Text: "branch", TargetOptions: &model.TargetOptions{EvaluateTargetHealth: true}}, Record: recordOf(
+		model.Settings{Policy: model.Clients}, Tier{leaf()})}
+	return recordOf(model.Settings{Policy: model.Nearest, Limit: 2}, Tier{branch, measured(1)[0]})
 }
 
 func BenchmarkDecide(b *testing.B) {
 	for _, n := range []int{2, 100} {
-		r := recordOf(model.Record{}, measured(n), measured(n))
+		r := recordOf(model.Settings{}, measured(n), measured(n))
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
@@ -82,8 +82,8 @@ func BenchmarkDecide(b *testing.B) {
 func TestChooseDoesNotAllocate(t *testing.T) {
 	records := map[string]*Record{"nested": nestedRecord()}
 	for _, p := range policies {
-		records[string(p)] = recordOf(model.Record{Policy: p, Trickle: 50}, measured(12), measured(9))
-		records[string(p)+", limit 4"] = recordOf(model.Record{Policy: p, Limit: 4}, measured(100))
+		records[string(p)] = recordOf(model.Settings{Policy: p, Trickle: 50}, measured(12), measured(9))
+		records[string(p)+", limit 4"] = recordOf(model.Settings{Policy: p, Limit: 4}, measured(100))
 	}
 	c := somebody()
 	for name, r := range records {

@@ -49,7 +49,7 @@ func many(n int) (Tier, map[netip.Addr]int) {
 		addr := netip.AddrFrom4([4]byte{192, 0, byte(i / 256), byte(i)})
 		places[addr] = i
 		tier = append(tier, Target{
-			Target:    &model.Target{Text: addr.String(), Addr: addr, Weight: 1},
+			Target:    &model.Target{Text: addr.String(), Addr: addr, TargetOptions: &model.TargetOptions{Weight: 1}},
 			Addresses: []Address{{Addr: addr, Eligible: true}},
 		})
 	}
@@ -82,7 +82,7 @@ func TestWeighted(t *testing.T) {
 			tier[i].Weight = w
 			tier[i].Addresses[0].Eligible = tt.healthy[i] == '+'
 		}
-		d := recordOf(model.Record{Policy: model.Weighted}, tier).Decide(IPv4)
+		d := recordOf(model.Settings{Policy: model.Weighted}, tier).Decide(IPv4)
 		counts := make([]int, 3)
 		for range rounds {
 			c := d.Choose(nil, nil)
@@ -99,8 +99,8 @@ func TestWeighted(t *testing.T) {
 // random. Each ordered pair out of four must come up as often as any other.
 func TestLimit(t *testing.T) {
 	tier, places := many(4)
-	tier[2].Record = recordOf(model.Record{}, Tier{{Target: tier[2].Target, Addresses: tier[2].Addresses}})
-	d := recordOf(model.Record{Limit: 2}, tier).Decide(IPv4)
+	tier[2].Record = recordOf(model.Settings{}, Tier{{Target: tier[2].Target, Addresses: tier[2].Addresses}})
+	d := recordOf(model.Settings{Limit: 2}, tier).Decide(IPv4)
 	pairs := map[[2]int]int{}
 	for range rounds {
 		c := d.Choose(nil, nil)
@@ -119,7 +119,7 @@ func TestLimit(t *testing.T) {
 func TestLimitOfEight(t *testing.T) {
 	tier, places := many(20)
 	tier[3].Addresses[0].Eligible = false
-	d := recordOf(model.Record{Limit: 8}, tier).Decide(IPv4)
+	d := recordOf(model.Settings{Limit: 8}, tier).Decide(IPv4)
 	counts := make([]int, 20)
 	for range rounds / 8 {
 		seen := map[netip.Addr]bool{}
@@ -140,10 +140,10 @@ func TestLimitOfEight(t *testing.T) {
 // two of the two addresses that there are then.
 func TestLimitOfNestedRecords(t *testing.T) {
 	tier, _ := many(3)
-	child := recordOf(model.Record{Limit: 1}, tier[:2])
-	outer := Target{Target: &model.Target{Text: "child"}, Record: child}
+	child := recordOf(model.Settings{Limit: 1}, tier[:2])
+	outer := Target{Target: &model.Target{Text: "child", TargetOptions: new(model.TargetOptions)}, Record: child}
 	for limit, want := range map[int]int{0: 2, 1: 1, 2: 2, 3: 2} {
-		d := recordOf(model.Record{Limit: limit}, Tier{outer, tier[2]}).Decide(IPv4)
+		d := recordOf(model.Settings{Limit: limit}, Tier{outer, tier[2]}).Decide(IPv4)
 		for range 50 {
 			c := d.Choose(nil, nil)
 			if len(c.Picks) != want || want == 2 && (c.Picks[0].Target.Text != "child" || c.Picks[1].Addr != tier[2].Addr) {
@@ -155,9 +155,9 @@ func TestLimitOfNestedRecords(t *testing.T) {
 
 func TestPicksAreAppended(t *testing.T) {
 	tier, _ := many(5)
-	before := Pick{Target: &model.Target{Text: "before"}}
+	before := Pick{Target: &model.Target{Text: "before", TargetOptions: new(model.TargetOptions)}}
 	for _, limit := range []int{0, 2} {
-		d := recordOf(model.Record{Limit: limit}, tier).Decide(IPv4)
+		d := recordOf(model.Settings{Limit: limit}, tier).Decide(IPv4)
 		for room := range 8 {
 			picks := append(make([]Pick, 0, 1+room), before)
 			got := d.Choose(nil, picks).Picks
@@ -184,7 +184,7 @@ func TestTrickle(t *testing.T) {
 		{"4- | 4-", 0, 50, []float64{1, 0}}, // fail open
 		{"6+ | 4+", 0, 50, []float64{1, 0}}, // NODATA
 	} {
-		r := recordOf(model.Record{Trickle: tt.percent}, tiersOf(tt.tiers)...)
+		r := recordOf(model.Settings{Trickle: tt.percent}, tiersOf(tt.tiers)...)
 		r.Start = tt.start
 		d := r.Decide(IPv4)
 		counts := make([]int, len(tt.want))
@@ -207,7 +207,7 @@ func client4(n int) *client {
 
 func TestStickySpreads(t *testing.T) {
 	tier, places := many(7)
-	d := recordOf(model.Record{Policy: model.Sticky}, tier).Decide(IPv4)
+	d := recordOf(model.Settings{Policy: model.Sticky}, tier).Decide(IPv4)
 	counts := make([]int, 7)
 	for n := range rounds {
 		counts[places[d.Choose(client4(n), nil).Picks[0].Addr]]++
@@ -219,7 +219,7 @@ func TestStickySpreads(t *testing.T) {
 func TestStickyMovesNobodyElse(t *testing.T) {
 	tier, places := many(7)
 	const failing = 4
-	m := model.Record{Policy: model.Sticky}
+	m := model.Settings{Policy: model.Sticky}
 	before := recordOf(m, tier).Decide(IPv4)
 	left, _ := many(7)
 	left[failing].Addresses[0].Eligible = false

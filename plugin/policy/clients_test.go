@@ -17,7 +17,7 @@ func clientsTier(at byte, values ...[]string) Tier {
 	for i, vs := range values {
 		addr := netip.AddrFrom4([4]byte{192, at, byte(i >> 8), byte(i)})
 		tier = append(tier, Target{
-			Target:    &model.Target{Text: vs[0], Addr: addr, Clients: vs},
+			Target:    &model.Target{Text: vs[0], Addr: addr, TargetOptions: &model.TargetOptions{Clients: vs}},
 			Addresses: []Address{{Addr: addr, Eligible: true}},
 		})
 	}
@@ -41,7 +41,7 @@ func TestClientsFallBackToLargerRegions(t *testing.T) {
 	}
 	tier := clientsTier(0, []string{"*"}, []string{"continent:EU"}, []string{"subdivision:GB-ENG"}, []string{"country:GB"},
 		[]string{"198.51.0.0/16"}, []string{"198.51.100.0/24"}, []string{"subdivision:GB-OXF"}, []string{"country:DE"})
-	r := recordOf(model.Record{Policy: model.Clients}, tier)
+	r := recordOf(model.Settings{Policy: model.Clients}, tier)
 	for i, want := range order {
 		d := r.Decide(IPv4)
 		c := d.Choose(who, nil)
@@ -88,7 +88,7 @@ func TestClients(t *testing.T) {
 		{"IPv6", model.Fail{}, fromAddr("2001:db8::1"), "nodata normal 0", 128},
 		{"not known", model.Fail{}, &client{}, "nodata normal 0", 0},
 	} {
-		d := recordOf(model.Record{Policy: model.Clients, Fail: tt.fail}, one, two).Decide(IPv4)
+		d := recordOf(model.Settings{Policy: model.Clients, Fail: tt.fail}, one, two).Decide(IPv4)
 		c := d.Choose(tt.client, nil)
 		if got := show(c); got != tt.want || c.Scope != tt.scope {
 			t.Errorf("%s: got %s, scope %d, want %s, %d", tt.name, got, c.Scope, tt.want, tt.scope)
@@ -98,7 +98,7 @@ func TestClients(t *testing.T) {
 
 // A subdivision may come with its country or, as geoip has it, without.
 func TestSubdivisionsWithoutCountry(t *testing.T) {
-	d := recordOf(model.Record{Policy: model.Clients},
+	d := recordOf(model.Settings{Policy: model.Clients},
 		clientsTier(0, []string{"subdivision:GB-ENG"}, []string{"subdivision:GB-OXF"}, []string{"subdivision:US-WA"})).Decide(IPv4)
 	for subs, want := range map[string]string{
 		"ENG":           "answer normal 1 subdivision:GB-ENG",
@@ -123,7 +123,7 @@ func TestClientsThatMatchAlike(t *testing.T) {
 	for i := range tier {
 		tier[i].Clients = tier[i].Clients[1:]
 	}
-	d := recordOf(model.Record{Policy: model.Clients}, tier).Decide(IPv4)
+	d := recordOf(model.Settings{Policy: model.Clients}, tier).Decide(IPv4)
 	for who, want := range map[string]string{"10.1.1.1": "answer normal 1 a b", "11.1.1.1": "answer normal 1 b c"} {
 		c := fromAddr(who)
 		if got := show(d.Choose(c, nil)); got != want || c.otherAsked > 0 {
@@ -174,7 +174,7 @@ func TestScopeHoldsForAllInside(t *testing.T) {
 			}
 		}
 		values = append(values, []string{"*"})
-		d := recordOf(model.Record{Policy: model.Clients}, clientsTier(0, values...)).Decide(IPv4)
+		d := recordOf(model.Settings{Policy: model.Clients}, clientsTier(0, values...)).Decide(IPv4)
 		for range clientsEach {
 			asked := randomPrefix(r, v6)
 			if r.IntN(2) == 1 {
@@ -201,7 +201,7 @@ func TestScopeHoldsForAllInside(t *testing.T) {
 // The scope is as long as it must be, and no longer.
 func TestScope(t *testing.T) {
 	tier := clientsTier(0, []string{"10.0.0.0/8"}, []string{"10.1.0.0/16"}, []string{"10.1.128.0/24"}, []string{"2001:db8::/32"}, []string{"*"})
-	d := recordOf(model.Record{Policy: model.Clients}, tier).Decide(IPv4)
+	d := recordOf(model.Settings{Policy: model.Clients}, tier).Decide(IPv4)
 	for _, tt := range []struct {
 		client string
 		scope  int
@@ -228,7 +228,7 @@ func TestScope(t *testing.T) {
 // One family's networks have nothing to say to the other: ::/0 does not contain
 // IPv4.
 func TestFamiliesOfClients(t *testing.T) {
-	d := recordOf(model.Record{Policy: model.Clients}, clientsTier(0, []string{"::/0"}, []string{"*"})).Decide(IPv4)
+	d := recordOf(model.Settings{Policy: model.Clients}, clientsTier(0, []string{"::/0"}, []string{"*"})).Decide(IPv4)
 	if c := d.Choose(fromAddr("10.0.0.1"), nil); show(c) != "answer normal 1 *" || c.Scope != 0 {
 		t.Error(show(c), c.Scope)
 	}
@@ -243,7 +243,7 @@ func TestClientsServedInTheOtherFamily(t *testing.T) {
 	tiers := tiersOf("4+ 6+ | 4+")
 	tiers[0][0].Clients, tiers[0][1].Clients = []string{"10.0.0.0/8"}, []string{"11.0.0.0/8", "12.0.0.0/8"}
 	tiers[1][0].Clients = []string{"11.0.0.0/8"}
-	d := recordOf(model.Record{Policy: model.Clients}, tiers...).Decide(IPv4)
+	d := recordOf(model.Settings{Policy: model.Clients}, tiers...).Decide(IPv4)
 	for who, want := range map[string]string{
 		"10.1.1.1": "answer normal 1 1a",
 		"11.1.1.1": "nodata normal 1",
@@ -261,7 +261,7 @@ func BenchmarkChooseClients(b *testing.B) {
 		for i := range n {
 			values = append(values, []string{fmt.Sprintf("10.%d.%d.0/24", i>>8, i&255)})
 		}
-		d := recordOf(model.Record{Policy: model.Clients}, clientsTier(0, values...)).Decide(IPv4)
+		d := recordOf(model.Settings{Policy: model.Clients}, clientsTier(0, values...)).Decide(IPv4)
 		benchmark(b, fmt.Sprint(n), d, fromAddr("10.0.1.1"))
 	}
 }

@@ -37,7 +37,7 @@ func explains(t *testing.T, r *Record, f Family, c Client, answer string, want .
 // explainTests: a line of the decision table each, and why it holds.
 var explainTests = []struct {
 	name   string
-	r      model.Record
+	r      model.Settings
 	tiers  string
 	start  int
 	family Family
@@ -66,7 +66,7 @@ var explainTests = []struct {
 		},
 	},
 	{
-		name: "min_healthy", r: model.Record{MinHealthy: model.MinHealthy{Count: 2}},
+		name: "min_healthy", r: model.Settings{MinHealthy: model.MinHealthy{Count: 2}},
 		tiers: "4+ 4- | 4+ 4+", answer: "answer failed_over 2 2a 2b",
 		want: []string{
 			"1 1b is not eligible: unhealthy",
@@ -76,7 +76,7 @@ var explainTests = []struct {
 		},
 	},
 	{
-		name: "min_healthy let go", r: model.Record{MinHealthy: model.MinHealthy{Percent: 100}},
+		name: "min_healthy let go", r: model.Settings{MinHealthy: model.MinHealthy{Percent: 100}},
 		tiers: "4- 4- | 4+ 4-", answer: "answer failed_over 2 2a",
 		want: []string{
 			"1 1a is not eligible: unhealthy",
@@ -122,7 +122,7 @@ var explainTests = []struct {
 		},
 	},
 	{
-		name: "fail closed", r: model.Record{Fail: model.Fail{Mode: model.FailClosed, Rcode: 2}},
+		name: "fail closed", r: model.Settings{Fail: model.Fail{Mode: model.FailClosed, Rcode: 2}},
 		tiers: "4-", answer: "closed fail_closed 0",
 		want: []string{
 			"1 1a is not eligible: unhealthy",
@@ -131,7 +131,7 @@ var explainTests = []struct {
 		},
 	},
 	{
-		name: "fail closed with another code", r: model.Record{Fail: model.Fail{Mode: model.FailClosed, Rcode: 15}},
+		name: "fail closed with another code", r: model.Settings{Fail: model.Fail{Mode: model.FailClosed, Rcode: 15}},
 		tiers: "4d+", answer: "closed fail_closed 0",
 		want: []string{
 			"1 1a is drained",
@@ -140,7 +140,7 @@ var explainTests = []struct {
 		},
 	},
 	{
-		name: "fail closed NODATA", r: model.Record{Fail: model.Fail{Mode: model.FailClosed}},
+		name: "fail closed NODATA", r: model.Settings{Fail: model.Fail{Mode: model.FailClosed}},
 		tiers: "4-", answer: "nodata fail_closed 0",
 		want: []string{
 			"1 1a is not eligible: unhealthy",
@@ -149,7 +149,7 @@ var explainTests = []struct {
 		},
 	},
 	{
-		name: "fail next", r: model.Record{Fail: model.Fail{Mode: model.FailNext}},
+		name: "fail next", r: model.Settings{Fail: model.Fail{Mode: model.FailNext}},
 		tiers: "4-", answer: "next fail_next 0",
 		want: []string{
 			"1 1a is not eligible: unhealthy",
@@ -204,7 +204,7 @@ func TestExplain(t *testing.T) {
 // TestExplainAlias: what stands behind a word may be much, some or nothing.
 func TestExplainAlias(t *testing.T) {
 	web := func(eligible ...bool) Tier {
-		target := Target{Target: &model.Target{Text: "web.example.net", Kind: model.Alias}}
+		target := Target{Target: &model.Target{Text: "web.example.net", Kind: model.Alias, TargetOptions: new(model.TargetOptions)}}
 		for i, ok := range eligible {
 			addr := netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})
 			target.Addresses = append(target.Addresses, Address{Addr: addr, Eligible: ok})
@@ -235,11 +235,11 @@ func TestExplainAlias(t *testing.T) {
 			"2 tier 2 is eligible: it answers",
 		}},
 	} {
-		explains(t, recordOf(model.Record{}, tt.web, standby), IPv4, nil, tt.answer, tt.want...)
+		explains(t, recordOf(model.Settings{}, tt.web, standby), IPv4, nil, tt.answer, tt.want...)
 	}
-	explains(t, recordOf(model.Record{}, web(), standby), IPv6, nil, "nodata normal 0",
+	explains(t, recordOf(model.Settings{}, web(), standby), IPv6, nil, "nodata normal 0",
 		"1 web.example.net has no IPv6 address", "0 no target has an IPv6 address: NODATA")
-	explains(t, recordOf(model.Record{}, web(), standby), Any, nil, "answer failed_over 2 2a",
+	explains(t, recordOf(model.Settings{}, web(), standby), Any, nil, "answer failed_over 2 2a",
 		"1 web.example.net has no address", "1 tier 1 is passed over: it has no address",
 		"2 tier 2 is eligible: it answers")
 }
@@ -248,7 +248,7 @@ func TestExplainAlias(t *testing.T) {
 func TestExplainOperator(t *testing.T) {
 	tiers := tiersOf("4+ | 4+")
 	tiers[0][0].Drained = true
-	explains(t, recordOf(model.Record{}, tiers...), IPv4, nil, "answer failed_over 2 2a",
+	explains(t, recordOf(model.Settings{}, tiers...), IPv4, nil, "answer failed_over 2 2a",
 		"1 1a is drained", "1 tier 1 has no eligible target: next tier", "2 tier 2 is eligible: it answers")
 }
 
@@ -291,8 +291,8 @@ func TestExplainNested(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			child := recordOf(model.Record{Fail: tt.fail}, tiersOf(tt.tiers)...)
-			r := recordOf(model.Record{}, Tier{aliasOf(child, tt.evaluate, tt.unhealthy...)}, tiersOf("|4+")[1])
+			child := recordOf(model.Settings{Fail: tt.fail}, tiersOf(tt.tiers)...)
+			r := recordOf(model.Settings{}, Tier{aliasOf(child, tt.evaluate, tt.unhealthy...)}, tiersOf("|4+")[1])
 			explains(t, r, IPv4, nil, tt.answer, tt.want...)
 		})
 	}
@@ -304,7 +304,7 @@ func TestExplainManyTargets(t *testing.T) {
 	for i := range tier {
 		tier[i].Addresses[0].Eligible = i == 999
 	}
-	_, reasons := recordOf(model.Record{}, tier).Explain(IPv4, nil)
+	_, reasons := recordOf(model.Settings{}, tier).Explain(IPv4, nil)
 	lines := strings.Split(reasonsOf(reasons), "\n")
 	if len(lines) != 12 || lines[0] != "1 192.0.0.0 is not eligible: unhealthy" ||
 		lines[10] != "1 989 more lines about targets of tier 1 are left out" {
@@ -332,20 +332,20 @@ func TestExplainChance(t *testing.T) {
 		r    *Record
 		want map[string]string // by the answer
 	}{
-		{"weighted", recordOf(model.Record{Policy: model.Weighted}, weighted), map[string]string{
+		{"weighted", recordOf(model.Settings{Policy: model.Weighted}, weighted), map[string]string{
 			"answer normal 1 192.0.0.0": "policy weighted chose 192.0.0.0 by chance (weight 2 of 5)",
 			"answer normal 1 192.0.0.1": "policy weighted chose 192.0.0.1 by chance (weight 3 of 5)",
 		}},
-		{"without weights", recordOf(model.Record{Policy: model.Weighted}, even), map[string]string{
+		{"without weights", recordOf(model.Settings{Policy: model.Weighted}, even), map[string]string{
 			"answer normal 1 192.0.0.0": "policy weighted chose 192.0.0.0 by chance (all weights are 0: 1 of 3)",
 			"answer normal 1 192.0.0.1": "policy weighted chose 192.0.0.1 by chance (all weights are 0: 1 of 3)",
 			"answer normal 1 192.0.0.2": "policy weighted chose 192.0.0.2 by chance (all weights are 0: 1 of 3)",
 		}},
-		{"limit", recordOf(model.Record{Limit: 1}, weighted), map[string]string{
+		{"limit", recordOf(model.Settings{Limit: 1}, weighted), map[string]string{
 			"answer normal 1 192.0.0.0": "limit 1 of 2 addresses, by chance",
 			"answer normal 1 192.0.0.1": "limit 1 of 2 addresses, by chance",
 		}},
-		{"trickle", recordOf(model.Record{Trickle: 30}, tiersOf("4+ | 4- | 4+")...), map[string]string{
+		{"trickle", recordOf(model.Settings{Trickle: 30}, tiersOf("4+ | 4- | 4+")...), map[string]string{
 			"answer normal 1 1a":      "trickle: 30% of the queries get tier 3 instead, but not this one, by chance",
 			"answer failed_over 3 3a": "trickle: 30% of the queries get tier 3 instead, and so does this one, by chance",
 		}},
@@ -368,9 +368,9 @@ func TestExplainChance(t *testing.T) {
 }
 
 func TestExplainTrickleWithoutStandby(t *testing.T) {
-	r := recordOf(model.Record{Trickle: 99}, tiersOf("4+ | 4-")...)
+	r := recordOf(model.Settings{Trickle: 99}, tiersOf("4+ | 4-")...)
 	explains(t, r, IPv4, nil, "answer normal 1 1a", "1 tier 1 is eligible: it answers")
-	r = recordOf(model.Record{Trickle: 100}, tiersOf("4+ | 4- | 4+")...)
+	r = recordOf(model.Settings{Trickle: 100}, tiersOf("4+ | 4- | 4+")...)
 	explains(t, r, IPv4, nil, "answer failed_over 3 3a",
 		"1 tier 1 is eligible: it answers",
 		"2 2a is not eligible: unhealthy",
@@ -381,7 +381,7 @@ func TestExplainTrickleWithoutStandby(t *testing.T) {
 func TestExplainSticky(t *testing.T) {
 	tier, _ := many(1)
 	tier = append(tier, tiersOf("|4+")[1]...)
-	r := recordOf(model.Record{Policy: model.Sticky}, tier)
+	r := recordOf(model.Settings{Policy: model.Sticky}, tier)
 	for _, tt := range []struct{ prefix, want string }{
 		{"198.51.100.7/32", "for all of 198.51.100.0/24"},
 		{"198.51.0.0/16", "for all of 198.51.0.0/16"},
@@ -399,7 +399,7 @@ func TestExplainSticky(t *testing.T) {
 
 func TestExplainFastest(t *testing.T) {
 	tier, _ := many(2)
-	r := recordOf(model.Record{Policy: model.Fastest}, tier)
+	r := recordOf(model.Settings{Policy: model.Fastest}, tier)
 	measure := func(first, second time.Duration) {
 		r.Tiers[0][0].Addresses[0].Meter, r.Tiers[0][1].Addresses[0].Meter = meter(first), meter(second)
 	}
@@ -425,8 +425,8 @@ func TestExplainFastest(t *testing.T) {
 func TestExplainIsNotRemembered(t *testing.T) {
 	tier, _ := many(2)
 	tier[0].Addresses[0].Meter, tier[1].Addresses[0].Meter = meter(100), meter(90)
-	r := recordOf(model.Record{Policy: model.Fastest}, tier)
-	outer := recordOf(model.Record{}, Tier{{Target: &model.Target{Text: "inner"}, Record: r}})
+	r := recordOf(model.Settings{Policy: model.Fastest}, tier)
+	outer := recordOf(model.Settings{}, Tier{{Target: &model.Target{Text: "inner", TargetOptions: new(model.TargetOptions)}, Record: r}})
 	d := r.Decide(IPv4)
 	if first := d.Choose(nil, nil).Picks[0].Addr; first != tier[1].Addr {
 		t.Fatalf("chose %v", first)
@@ -448,7 +448,7 @@ func TestExplainNearest(t *testing.T) {
 		for i, p := range places {
 			tier[i].Location = p
 		}
-		return recordOf(model.Record{Policy: model.Nearest}, tier)
+		return recordOf(model.Settings{Policy: model.Nearest}, tier)
 	}
 	berlin, sydney := &model.Location{Latitude: 52.52, Longitude: 13.4}, &model.Location{Latitude: -33.9, Longitude: 151.2}
 	biased := &model.Location{Latitude: -33.9, Longitude: 151.2, Bias: 99}
@@ -487,7 +487,7 @@ func clientsOf(at byte, values ...[]string) Tier {
 func TestExplainClients(t *testing.T) {
 	first := clientsOf(0, []string{"198.51.100.0/24"}, []string{"198.51.0.0/16", "subdivision:GB-ENG"}, []string{"country:GB"}, []string{"continent:EU"})
 	first[0].Addresses[0].Eligible = false
-	r := recordOf(model.Record{Policy: model.Clients}, first, clientsOf(1, []string{"203.0.113.0/24"}, []string{"2001:db8::/32", "203.0.113.0/25"}))
+	r := recordOf(model.Settings{Policy: model.Clients}, first, clientsOf(1, []string{"203.0.113.0/24"}, []string{"2001:db8::/32", "203.0.113.0/25"}))
 	unhealthy := "1 1a" + " is not eligible: unhealthy"
 	for _, tt := range []struct {
 		c      *client
@@ -533,7 +533,7 @@ func TestExplainClientsWithNothingEligible(t *testing.T) {
 	tier[2].Addresses[0].Eligible = false
 	tier[3].Addresses[0] = Address{Addr: netip.MustParseAddr("2001:db8::1"), Eligible: true}
 	unhealthy := []string{"1 1a is not eligible: unhealthy", "1 1c is not eligible: unhealthy"}
-	r := recordOf(model.Record{Policy: model.Clients}, tier)
+	r := recordOf(model.Settings{Policy: model.Clients}, tier)
 	explains(t, r, IPv4, fromAddr("10.0.0.1"), "answer fail_open 1 1a 1c", append(slices.Clone(unhealthy),
 		"1 tier 1 is eligible, but has nothing eligible for 10.0.0.1",
 		"1 no eligible target is for 10.0.0.1: fail open, tier 1 answers regardless",
@@ -542,11 +542,11 @@ func TestExplainClientsWithNothingEligible(t *testing.T) {
 		"0 no target has an IPv4 address for 12.0.0.1: NODATA")
 
 	second := clientsOf(1, []string{"12.0.0.0/8"})
-	r = recordOf(model.Record{Policy: model.Clients}, tier, second)
+	r = recordOf(model.Settings{Policy: model.Clients}, tier, second)
 	explains(t, r, IPv4, fromAddr("12.0.0.1"), "nodata normal 1", append(slices.Clone(unhealthy),
 		"1 tier 1 has no IPv4 address for 12.0.0.1, and is eligible in IPv6: NODATA")...)
 
-	r = recordOf(model.Record{Policy: model.Clients, MinHealthy: model.MinHealthy{Count: 2}}, tier,
+	r = recordOf(model.Settings{Policy: model.Clients, MinHealthy: model.MinHealthy{Count: 2}}, tier,
 		clientsOf(1, []string{"13.0.0.0/8"}, []string{"13.0.0.0/8"}))
 	explains(t, r, IPv4, fromAddr("11.0.0.1"), "answer normal 1 1b", append(slices.Clone(unhealthy),
 		"1 tier 1 has 1 of 3 eligible targets, 2 needed (min_healthy): next tier",
@@ -557,9 +557,9 @@ func TestExplainClientsWithNothingEligible(t *testing.T) {
 
 // TestExplainNestedClients: a record within may have nothing for a client.
 func TestExplainNestedClients(t *testing.T) {
-	child := recordOf(model.Record{Policy: model.Clients}, clientsOf(0, []string{"10.0.0.0/8"}))
+	child := recordOf(model.Settings{Policy: model.Clients}, clientsOf(0, []string{"10.0.0.0/8"}))
 	tier := append(Tier{aliasOf(child, true)}, tiersOf("|4+")[1]...)
-	explains(t, recordOf(model.Record{}, tier), IPv4, fromAddr("11.0.0.1"), "answer normal 1 2a",
+	explains(t, recordOf(model.Settings{}, tier), IPv4, fromAddr("11.0.0.1"), "answer normal 1 2a",
 		"1 alias answers by itself: normal, tier 1",
 		"1 tier 1 is eligible: it answers",
 		"1 alias has nothing for 11.0.0.1")

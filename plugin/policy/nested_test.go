@@ -11,7 +11,7 @@ import (
 // aliasOf returns a target that stands for r, whose own checks find those
 // addresses unhealthy.
 func aliasOf(r *Record, evaluate bool, unhealthy ...string) Target {
-	t := Target{Target: &model.Target{Text: "alias", EvaluateTargetHealth: evaluate}, Record: r}
+	t := Target{Target: &model.Target{Text: "alias", TargetOptions: &model.TargetOptions{EvaluateTargetHealth: evaluate}}, Record: r}
 	for _, tier := range r.Tiers {
 		for _, within := range tier {
 			for _, a := range within.Addresses {
@@ -51,9 +51,9 @@ func TestNested(t *testing.T) {
 		{"all found unhealthy, evaluated", "4+ | 4+", model.Fail{}, true, []string{"192.0.0.0"}, "answer normal 1 alias"},
 		{"everything found unhealthy, evaluated", "4+ | 4+", closed, true, []string{"192.0.0.0", "192.0.1.0"}, "answer failed_over 2 2a"},
 	} {
-		child := recordOf(model.Record{Fail: tt.fail}, tiersOf(tt.tiers)...)
+		child := recordOf(model.Settings{Fail: tt.fail}, tiersOf(tt.tiers)...)
 		standby := tiersOf("4- | 4+")[1]
-		r := recordOf(model.Record{}, Tier{aliasOf(child, tt.evaluate, tt.unhealthy...)}, standby)
+		r := recordOf(model.Settings{}, Tier{aliasOf(child, tt.evaluate, tt.unhealthy...)}, standby)
 		if got := decideAndChoose(r, IPv4); got != tt.want {
 			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
 		}
@@ -63,10 +63,10 @@ func TestNested(t *testing.T) {
 // Where the alias's own checks fail and nothing else is eligible, the last resort
 // is what the record answers by itself.
 func TestLastResortOfAnAlias(t *testing.T) {
-	child := recordOf(model.Record{}, tiersOf("4+ | 4+")...)
+	child := recordOf(model.Settings{}, tiersOf("4+ | 4+")...)
 	for _, evaluate := range []bool{false, true} {
 		alias := aliasOf(child, evaluate, "192.0.0.0", "192.0.1.0")
-		d := recordOf(model.Record{}, Tier{alias}).Decide(IPv4)
+		d := recordOf(model.Settings{}, Tier{alias}).Decide(IPv4)
 		if c := d.Choose(nil, nil); show(c) != "answer fail_open 1 alias" || c.Picks[0].Addr.String() != "192.0.0.0" {
 			t.Errorf("%s %v", show(c), c.Picks)
 		}
@@ -78,7 +78,7 @@ func TestLastResortOfAnAlias(t *testing.T) {
 func TestNestedClients(t *testing.T) {
 	tier := clientsTier(0, []string{"10.0.0.0/8"}, []string{"11.0.0.0/8"})
 	tier[1].Addresses[0].Eligible = false
-	child := recordOf(model.Record{Policy: model.Clients}, tier)
+	child := recordOf(model.Settings{Policy: model.Clients}, tier)
 	standby := tiersOf("4- | 4+")[1]
 	for _, tt := range []struct {
 		evaluate bool
@@ -91,7 +91,7 @@ func TestNestedClients(t *testing.T) {
 		{true, "12.1.1.1", "answer failed_over 2 2a", 6},
 		{false, "11.1.1.1", "answer normal 1 alias", 8}, // fail open
 	} {
-		d := recordOf(model.Record{}, Tier{aliasOf(child, tt.evaluate)}, standby).Decide(IPv4)
+		d := recordOf(model.Settings{}, Tier{aliasOf(child, tt.evaluate)}, standby).Decide(IPv4)
 		if c := d.Choose(fromAddr(tt.client), nil); show(c) != tt.want || c.Scope != tt.scope {
 			t.Errorf("%s: got %s, scope %d, want %s, %d", tt.client, show(c), c.Scope, tt.want, tt.scope)
 		}
@@ -101,11 +101,11 @@ func TestNestedClients(t *testing.T) {
 // The scope is the longest on the path: 17 bits tell the networks, 24 the sticky
 // target.
 func TestScopeOfNestedRecords(t *testing.T) {
-	sticky := Target{Target: &model.Target{Text: "sticky", Clients: []string{"10.0.0.0/16"}}}
+	sticky := Target{Target: &model.Target{Text: "sticky", TargetOptions: &model.TargetOptions{Clients: []string{"10.0.0.0/16"}}}}
 	tier, _ := many(3)
-	sticky.Record = recordOf(model.Record{Policy: model.Sticky}, tier)
+	sticky.Record = recordOf(model.Settings{Policy: model.Sticky}, tier)
 	other := clientsTier(1, []string{"10.1.0.0/17"})[0]
-	d := recordOf(model.Record{Policy: model.Clients}, Tier{sticky, other}).Decide(IPv4)
+	d := recordOf(model.Settings{Policy: model.Clients}, Tier{sticky, other}).Decide(IPv4)
 	for who, scope := range map[string]int{"10.0.1.1": 24, "10.1.1.1": 17} {
 		if c := d.Choose(fromAddr(who), nil); c.Scope != scope {
 			t.Errorf("%s: scope %d, want %d", who, c.Scope, scope)

@@ -24,7 +24,8 @@ func tiersOf(s string) []Tier {
 				addr = netip.AddrFrom16([16]byte{0x20, 1, 0x0d, 0xb8, 14: byte(i), 15: byte(j)})
 			}
 			m := &model.Target{
-				Text: fmt.Sprintf("%d%c", i+1, 'a'+j), Addr: addr, Drain: strings.Contains(word, "d"),
+				Text: fmt.Sprintf("%d%c", i+1, 'a'+j), Addr: addr,
+				TargetOptions: &model.TargetOptions{Drain: strings.Contains(word, "d")},
 			}
 			eligible := strings.HasSuffix(word, "+")
 			tier = append(tier, Target{Target: m, Addresses: []Address{{Addr: addr, Eligible: eligible}}})
@@ -35,8 +36,8 @@ func tiersOf(s string) []Tier {
 }
 
 // recordOf returns a record of m whose targets are those of tiers.
-func recordOf(m model.Record, tiers ...Tier) *Record {
-	m.Tiers = nil
+func recordOf(settings model.Settings, tiers ...Tier) *Record {
+	m := model.Record{Settings: &settings}
 	m.Policy = cmp.Or(m.Policy, model.All)
 	for _, tier := range tiers {
 		var targets model.Tier
@@ -69,7 +70,7 @@ func decideAndChoose(r *Record, f Family) string {
 }
 
 func TestDecide(t *testing.T) {
-	type r = model.Record
+	type r = model.Settings
 	one, two := model.MinHealthy{Count: 1}, model.MinHealthy{Count: 2}
 	tests := []struct {
 		name  string
@@ -152,10 +153,10 @@ func TestDecide(t *testing.T) {
 func TestChoosesOnlyEligibleAddressesOfATarget(t *testing.T) {
 	a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	alias := Target{
-		Target:    &model.Target{Text: "lb.example.net"},
+		Target:    &model.Target{Text: "lb.example.net", TargetOptions: new(model.TargetOptions)},
 		Addresses: []Address{{Addr: a}, {Addr: b, Eligible: true}},
 	}
-	r := recordOf(model.Record{}, Tier{alias})
+	r := recordOf(model.Settings{}, Tier{alias})
 	d := r.Decide(IPv4)
 	if got := d.Choose(nil, nil).Picks; len(got) != 1 || got[0].Addr != b {
 		t.Errorf("chose %v", got)
@@ -173,7 +174,7 @@ func TestAnyCountsBothFamilies(t *testing.T) {
 		{"6- | 4+", "answer failed_over 2 2a"},
 		{"6- | 4-", "answer fail_open 1 1a"},
 	} {
-		if got := decideAndChoose(recordOf(model.Record{}, tiersOf(tt.tiers)...), Any); got != tt.want {
+		if got := decideAndChoose(recordOf(model.Settings{}, tiersOf(tt.tiers)...), Any); got != tt.want {
 			t.Errorf("%s: got %s, want %s", tt.tiers, got, tt.want)
 		}
 	}
@@ -192,7 +193,7 @@ func TestStart(t *testing.T) {
 		{"4+ | 4+", 9, "answer normal 1 1a"},
 		{"4+ | 4+", 1, "answer normal 1 1a"},
 	} {
-		r := recordOf(model.Record{}, tiersOf(tt.tiers)...)
+		r := recordOf(model.Settings{}, tiersOf(tt.tiers)...)
 		r.Start = tt.start
 		if got := decideAndChoose(r, IPv4); got != tt.want {
 			t.Errorf("%s from %d: got %s, want %s", tt.tiers, tt.start, got, tt.want)
@@ -201,7 +202,7 @@ func TestStart(t *testing.T) {
 }
 
 func TestEligibleTiers(t *testing.T) {
-	r := recordOf(model.Record{MinHealthy: model.MinHealthy{Count: 2}}, tiersOf("4+ 4- | 4+ 4+ | 6+ 6+ | 6-")...)
+	r := recordOf(model.Settings{MinHealthy: model.MinHealthy{Count: 2}}, tiersOf("4+ 4- | 4+ 4+ | 6+ 6+ | 6-")...)
 	if got := fmt.Sprint(r.Eligible(IPv4), r.Eligible(IPv6), r.Eligible(Any)); got !=
 		"[false true true false] [false true true false] [false true true false]" {
 		t.Error(got)

@@ -50,14 +50,14 @@ var clientsValues = []string{
 }
 
 func (b *builder) record(depth int) *Record {
-	m := &model.Record{
+	m := &model.Record{Settings: &model.Settings{
 		Policy: oneOf(b, model.All, model.Weighted, model.Sticky, model.Clients, model.Clients, model.Nearest, model.Fastest),
 		MinHealthy: oneOf(b, model.MinHealthy{Count: 1}, model.MinHealthy{Count: 1}, model.MinHealthy{Count: 2},
 			model.MinHealthy{Percent: 50}, model.MinHealthy{Percent: 100}),
 		Fail: oneOf(b, model.Fail{}, model.Fail{}, model.Fail{Mode: model.FailClosed, Rcode: 2},
 			model.Fail{Mode: model.FailClosed}, model.Fail{Mode: model.FailNext}),
 		Trickle: oneOf(b, 0, 0, 50),
-	}
+	}}
 	r := &Record{Start: oneOf(b, 0, 0, 1, 2, 3)}
 	health := b.IntN(101) // of this record's addresses
 	for range 1 + b.IntN(3) {
@@ -82,10 +82,12 @@ func (b *builder) record(depth int) *Record {
 func (b *builder) target(depth, health int) Target {
 	b.n++
 	m := &model.Target{
-		Text:                 fmt.Sprint("t", b.n),
-		Weight:               b.IntN(2),
-		Drain:                b.chance(15),
-		EvaluateTargetHealth: b.chance(50),
+		Text: fmt.Sprint("t", b.n),
+		TargetOptions: &model.TargetOptions{
+			Weight:               b.IntN(2),
+			Drain:                b.chance(15),
+			EvaluateTargetHealth: b.chance(50),
+		},
 	}
 	for range 1 + b.IntN(2) {
 		if v := oneOf(b, clientsValues...); !slices.Contains(m.Clients, v) {

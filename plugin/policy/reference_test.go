@@ -128,8 +128,8 @@ func isCandidate(t Target, f Family) bool {
 	if t.Record == nil {
 		return slices.ContainsFunc(t.Addresses, func(a Address) bool { return ofFamily(f, a.Addr) })
 	}
-	undrained := *t.Target
-	undrained.Drain = false
+	undrained, options := *t.Target, *t.TargetOptions
+	undrained.TargetOptions, options.Drain = &options, false
 	t.Target, t.Drained = &undrained, false
 	return within(t, f, false, nil).line(nil).kind == Answer || t.EvaluateTargetHealth && isEligible(t, f)
 }

@@ -22,7 +22,7 @@ func TestActivePassive(t *testing.T) {
 		"4- | 4+": "answer failed_over 2 2a",
 		"4- | 4-": "answer fail_open 1 1a",
 	} {
-		if got := decideAndChoose(recordOf(model.Record{}, tiersOf(tiers)...), IPv4); got != want {
+		if got := decideAndChoose(recordOf(model.Settings{}, tiersOf(tiers)...), IPv4); got != want {
 			t.Errorf("%s: got %s, want %s", tiers, got, want)
 		}
 	}
@@ -61,7 +61,7 @@ func TestNearest(t *testing.T) {
 		{"in one place", places{{Longitude: 7}, {Longitude: 8}, {Longitude: 7}}, "answer normal 1 0 2"},
 		{"all in one place", places{{Longitude: 7}, {Longitude: 7}}, "answer normal 1 0 1"},
 	} {
-		d := recordOf(model.Record{Policy: model.Nearest}, at(tt.places...)).Decide(IPv4)
+		d := recordOf(model.Settings{Policy: model.Nearest}, at(tt.places...)).Decide(IPv4)
 		who := fromAddr("198.51.100.7")
 		who.located = true
 		if tt.name == "over the date line" {
@@ -76,7 +76,7 @@ func TestNearest(t *testing.T) {
 func TestNearestWithoutCoordinates(t *testing.T) {
 	tier := at(model.Location{Longitude: 1}, model.Location{Longitude: 2}, model.Location{})
 	tier[2].Location = nil
-	r := recordOf(model.Record{Policy: model.Nearest}, tier)
+	r := recordOf(model.Settings{Policy: model.Nearest}, tier)
 	who := &client{prefix: netip.MustParsePrefix("198.51.100.0/24")}
 	d := r.Decide(IPv4)
 	if c := d.Choose(who, nil); show(c) != "answer normal 1 0 1 2" || c.Scope != 24 {
@@ -105,7 +105,7 @@ func TestDistanceIsHaversine(t *testing.T) {
 					continue
 				}
 				tier := at(model.Location{Latitude: lat, Longitude: lon}, model.Location{Latitude: 12 + degrees, Longitude: 34})
-				d := recordOf(model.Record{Policy: model.Nearest}, tier).Decide(IPv4)
+				d := recordOf(model.Settings{Policy: model.Nearest}, tier).Decide(IPv4)
 				who := fromAddr("198.51.100.7")
 				who.latitude, who.longitude, who.located = 12, 34, true
 				expect := "answer normal 1 0"
@@ -132,7 +132,7 @@ func TestFastest(t *testing.T) {
 		tier[i].Text = fmt.Sprint(i)
 		tier[i].Addresses[0].Meter = &times[i]
 	}
-	r := recordOf(model.Record{Policy: model.Fastest}, tier)
+	r := recordOf(model.Settings{Policy: model.Fastest}, tier)
 	for _, step := range []struct {
 		times   [3]time.Duration
 		healthy string
@@ -173,7 +173,7 @@ func TestFastestRemembersByTierAndFamily(t *testing.T) {
 			tiers[i][j].Addresses[0].Meter = slow
 		}
 	}
-	r := recordOf(model.Record{Policy: model.Fastest, Trickle: 50}, tiers...)
+	r := recordOf(model.Settings{Policy: model.Fastest, Trickle: 50}, tiers...)
 	d4, d6 := r.Decide(IPv4), r.Decide(IPv6)
 	first := d4.Choose(nil, nil)
 	for first.Tier != 1 {
@@ -193,10 +193,10 @@ func TestFastestOfSeveralAddresses(t *testing.T) {
 	tier, _ := many(2)
 	tier[0].Addresses = append(tier[0].Addresses, Address{Addr: netip.MustParseAddr("192.0.2.9"), Eligible: true, Meter: meter(10)})
 	tier[1].Addresses[0].Meter = meter(20)
-	child := Target{Target: &model.Target{Text: "child"}, Record: recordOf(model.Record{}, tier)}
+	child := Target{Target: &model.Target{Text: "child", TargetOptions: new(model.TargetOptions)}, Record: recordOf(model.Settings{}, tier)}
 	other, _ := many(1)
 	other[0].Addresses[0].Meter = meter(15)
-	d := recordOf(model.Record{Policy: model.Fastest}, Tier{other[0], child}).Decide(IPv4)
+	d := recordOf(model.Settings{Policy: model.Fastest}, Tier{other[0], child}).Decide(IPv4)
 	if got := show(d.Choose(nil, nil)); got != "answer normal 1 child child child" {
 		t.Error(got)
 	}
@@ -206,7 +206,7 @@ func TestFastestOfSeveralAddresses(t *testing.T) {
 // once, and a change of the hash would move every client.
 func TestStickyIsStable(t *testing.T) {
 	tier, places := many(5)
-	d := recordOf(model.Record{Policy: model.Sticky}, tier).Decide(IPv4)
+	d := recordOf(model.Settings{Policy: model.Sticky}, tier).Decide(IPv4)
 	for _, tt := range []struct {
 		client string
 		want   int
@@ -239,7 +239,7 @@ func TestOneTargetDependsOnNothing(t *testing.T) {
 	tier, _ := many(1)
 	tier[0].Location = &model.Location{}
 	for _, p := range []model.Policy{model.Weighted, model.Sticky, model.Nearest, model.Fastest} {
-		d := recordOf(model.Record{Policy: p}, tier).Decide(IPv4)
+		d := recordOf(model.Settings{Policy: p}, tier).Decide(IPv4)
 		if c := d.Choose(nil, nil); len(c.Picks) != 1 || c.Scope != 0 {
 			t.Errorf("%s: %+v", p, c)
 		}
@@ -249,7 +249,7 @@ func TestOneTargetDependsOnNothing(t *testing.T) {
 // Queries choose at the same time, while decisions are made anew.
 func TestRulesAreSafeForConcurrentUse(t *testing.T) {
 	for _, p := range policies {
-		r := recordOf(model.Record{Policy: p, Trickle: 10, Limit: 2}, measured(5), measured(3))
+		r := recordOf(model.Settings{Policy: p, Trickle: 10, Limit: 2}, measured(5), measured(3))
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
