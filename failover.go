@@ -135,6 +135,7 @@ func (f *Failover) answer(
 		}
 		return outcome{rcode: dns.RcodeServerFailure}
 	}
+	rec.served.ahead()
 	a := rec.answers[family].Load()
 	if a.unresolved {
 		rec.resolve(ctx)
