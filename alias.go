@@ -98,9 +98,9 @@ func (c *configuration) resolved(f *Failover) map[aliasKey]resolve.State {
 		}
 		for _, r := range old.records {
 			for _, t := range r.targets() {
-				if t.name != nil {
+				if t.naming != nil {
 					key := aliasKey{t.resolves(), t.Kind == model.Next, t.threshold()}
-					known[key], known[key.anyThreshold()] = t.name.State(), t.name.State()
+					known[key], known[key.anyThreshold()] = t.naming.name.State(), t.naming.name.State()
 				}
 			}
 		}
@@ -131,7 +131,7 @@ func (a *alias) add(key aliasKey, from resolve.State) {
 		Name: key.name, Chain: asker, Threshold: key.threshold, From: from, Changed: a.changed,
 	})
 	for _, t := range a.targets {
-		t.alias, t.name = a, name
+		t.naming = &naming{alias: a, name: name}
 		t.standForName(from)
 		a.records = append(a.records, t.record)
 	}
@@ -143,7 +143,7 @@ func (a *alias) add(key aliasKey, from resolve.State) {
 func (t *target) standForName(s resolve.State) {
 	if s.Known {
 		t.stand(s.Addrs)
-		t.known.Store(true)
+		t.naming.known.Store(true)
 	}
 }
 
@@ -179,9 +179,9 @@ func (r *record) resolve(ctx context.Context) {
 // resolve waits for the first look-up. Once that gave no answer nobody waits any
 // more.
 func (t *target) resolve(ctx context.Context) {
-	if t.name != nil {
-		if t.name.State().Err == nil {
-			t.name.Now(ctx)
+	if t.naming != nil {
+		if t.naming.name.State().Err == nil {
+			t.naming.name.Now(ctx)
 		}
 		return
 	}

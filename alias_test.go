@@ -172,7 +172,7 @@ func TestAliasesThatLeadBack(t *testing.T) {
 			stand(f, "y.example.net", "127.0.2.1")
 			start(t, f)
 			await(t, "the end of what was known", func() bool {
-				return f.records[0].targets()[0].name.State().Err != nil
+				return f.records[0].targets()[0].naming.name.State().Err != nil
 			})
 			if qtype := dns.TypeMX; !strings.Contains(text, "cname") {
 				expectAnswer(t, f, "www.example.org.", qtype, "unwritten SERVFAIL <nil>")

@@ -132,8 +132,8 @@ func (t *target) ttl(f policy.Family) time.Duration {
 			ttl = min(ttl, t.child.ttl(f, a.Tier))
 		}
 		return ttl
-	case t.Kind == model.Alias && t.name != nil && len(t.list()) > 0:
-		return t.name.State().TTL
+	case t.Kind == model.Alias && t.naming != nil && len(t.list()) > 0:
+		return t.naming.name.State().TTL
 	default:
 		return forever
 	}

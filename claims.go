@@ -108,11 +108,11 @@ func (cl *claims) identify(a *address, n int) identity { return identify(cl.mode
 func (cl *claims) model(a *address, n int) model.Check {
 	m := a.target.Checks[n]
 	m.TLS = m.TLS.In(cl.root)
-	if a.host != "" && hostless(m) {
+	if host := a.host(); host != "" && hostless(m) {
 		if m.TLS.ServerName == m.Host {
-			m.TLS.ServerName = a.host
+			m.TLS.ServerName = host
 		}
-		m.Host = a.host
+		m.Host = host
 	}
 	return m
 }
@@ -136,7 +136,7 @@ func (cl *claims) prober(a *address, n int) (engine.Prober, error) {
 		return newHeartbeat(&healthcheck.beats, &m), nil
 	}
 	kit := cl.kit
-	if a.host != "" {
+	if a.host() != "" {
 		kit = probe.NewKit() // one for all names would keep every name ever asked for
 	}
 	if m.Watch {

@@ -148,7 +148,7 @@ func (r *record) claim(before *record, learned map[*target][]*address) error {
 		// a verdict may have the record decide anew.
 		var addresses []*address
 		for _, known := range t.list() {
-			a := newAddress(t, known.Addr, "")
+			a := newAddress(t, known.Addr)
 			if err := r.handler.claims.claim(a, old.addressLike(a.Addr)); err != nil {
 				return err
 			}

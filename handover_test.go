@@ -79,7 +79,7 @@ func TestAliasesKeepWhatTheyAreOverAReload(t *testing.T) {
 			}
 			for _, r := range f.records {
 				for _, target := range r.targets() {
-					if target.name != nil && (!target.name.State().Known || len(target.list()) != 1) {
+					if target.naming != nil && (!target.naming.name.State().Known || len(target.list()) != 1) {
 						t.Errorf("%v: the reload has forgotten what it is", target)
 					}
 				}
@@ -186,7 +186,7 @@ func (t *target) is(addrs ...string) {
 	for _, a := range addrs {
 		s.Addrs = append(s.Addrs, netip.MustParseAddr(a))
 	}
-	t.name = t.record.handler.resolver.Add(resolve.Spec{Name: t.Name, From: s})
+	t.naming = &naming{name: t.record.handler.resolver.Add(resolve.Spec{Name: t.Name, From: s})}
 	t.standForName(s)
 	update(t.record)
 }

@@ -122,11 +122,11 @@ func (f *Failover) knownNames() []state.Name {
 	for _, r := range f.records {
 		for _, t := range r.targets() {
 			key := aliasKey{name: t.resolves(), next: t.Kind == model.Next}
-			if t.name == nil || seen[key] {
+			if t.naming == nil || seen[key] {
 				continue
 			}
 			seen[key] = true
-			if known := t.name.State(); len(known.Addrs) > 0 {
+			if known := t.naming.name.State(); len(known.Addrs) > 0 {
 				names = append(names, state.Name{
 					Server: f.server(), Zone: f.zonesWord(), View: f.config.ViewName, Name: key.name, Next: key.next,
 					Addrs: known.Addrs, TTL: uint32(known.TTL / time.Second),

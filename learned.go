@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,6 +29,31 @@ type learned struct {
 	ended bool
 }
 
+// sighting is how an address was learned.
+type sighting struct {
+	// host is the name that a wildcard was asked for, where checks are made by
+	// it; else empty.
+	host string
+	// seen is when a reply had the address last, in seconds since 1970.
+	seen atomic.Int64
+}
+
+func newLearned(key learnedKey, seen int64) *address {
+	a := newAddress(key.target, key.addr)
+	a.learned = &sighting{host: key.host}
+	a.learned.seen.Store(seen)
+	return a
+}
+
+// host is the name that checks of the address are made by, where that is not the
+// record's.
+func (a *address) host() string {
+	if a.learned == nil {
+		return ""
+	}
+	return a.learned.host
+}
+
 type learnedKey struct {
 	target *target
 	host   string // the name that a wildcard was asked for, where checks go by it
@@ -41,8 +67,8 @@ func (l *learned) find(key learnedKey) *address {
 		return nil
 	}
 	a := known.(*address)
-	if now := time.Now().Unix(); a.seen.Load() != now { // to write costs other cores more than to read
-		a.seen.Store(now)
+	if now := time.Now().Unix(); a.learned.seen.Load() != now { // to write costs other cores more than to read
+		a.learned.seen.Store(now)
 	}
 	return a
 }
@@ -54,8 +80,7 @@ func (l *learned) add(key learnedKey) *address {
 	if a := l.find(key); a != nil {
 		return a
 	}
-	a := newAddress(key.target, key.addr, key.host)
-	a.seen.Store(time.Now().Unix())
+	a := newLearned(key, time.Now().Unix())
 	if l.ended {
 		return a
 	}
@@ -101,14 +126,14 @@ func (l *learned) of(t *target) []*address {
 // since to look for one costs as much as for a hundred.
 func (l *learned) dropOldest() {
 	all := l.all()
-	slices.SortFunc(all, func(a, b *address) int { return cmp.Compare(a.seen.Load(), b.seen.Load()) })
+	slices.SortFunc(all, func(a, b *address) int { return cmp.Compare(a.learned.seen.Load(), b.learned.seen.Load()) })
 	for _, a := range all[:mostLearned/100] {
 		l.drop(a)
 	}
 }
 
 func (l *learned) drop(a *address) {
-	l.byKey.Delete(learnedKey{a.target, a.host, a.Addr})
+	l.byKey.Delete(learnedKey{a.target, a.learned.host, a.Addr})
 	l.count--
 	a.target.record.handler.claims.release(a)
 }
@@ -124,7 +149,7 @@ func (l *learned) sweep() {
 	}
 	before := time.Now().Add(-unseen).Unix()
 	for _, a := range l.all() {
-		if a.seen.Load() < before {
+		if a.learned.seen.Load() < before {
 			l.drop(a)
 		}
 	}
@@ -146,15 +171,15 @@ func (l *learned) inherit(t *target, before []*address) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, old := range before {
-		if (old.host == "") != (t.hostFor(".") == "") {
+		if (old.learned.host == "") != (t.hostFor(".") == "") {
 			continue // it would not be found by any question
 		}
-		a := newAddress(t, old.Addr, old.host)
-		a.seen.Store(old.seen.Load())
+		key := learnedKey{t, old.learned.host, old.Addr}
+		a := newLearned(key, old.learned.seen.Load())
 		if err := t.record.handler.claims.claim(a, old); err != nil {
 			return err
 		}
-		l.byKey.Store(learnedKey{t, a.host, a.Addr}, a)
+		l.byKey.Store(key, a)
 		l.count++
 	}
 	return nil

@@ -56,7 +56,7 @@ func logBroken(owners []owner, err error) {
 func subject(owners []owner) string {
 	o := owners[0]
 	check := o.check().String()
-	if host := o.address.host; host != "" {
+	if host := o.address.host(); host != "" {
 		check += " for " + host
 	}
 	return fmt.Sprintf("%s, check %s%s", o.address, check, others(owners))

@@ -107,7 +107,7 @@ func slotOfName(server, zone, view, name string, next bool) string {
 func (a *address) slot(n int) string {
 	t := a.target
 	k := t.record.key()
-	return slot(k.server, k.zone, k.view, k.name, t.Text, a.Addr.String(), a.host, strconv.Itoa(n), t.Checks[n].String())
+	return slot(k.server, k.zone, k.view, k.name, t.Text, a.Addr.String(), a.host(), strconv.Itoa(n), t.Checks[n].String())
 }
 
 // verdict returns what a check begins with. It is asked once for each.

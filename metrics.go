@@ -251,8 +251,8 @@ func (s *scrape) target(t *target) {
 	s.gauge(healthyDesc, number(healthy > 0), labels...)
 	s.gauge(addressesDesc, float64(len(addresses)), labels...)
 	s.gauge(healthyAddressesDesc, float64(healthy), labels...)
-	if t.name != nil {
-		known := t.name.State()
+	if t.naming != nil {
+		known := t.naming.name.State()
 		s.gauge(resolvedDesc, number(known.Err == nil), labels...)
 		s.gauge(silentDesc, silence(known.Silent()), labels...)
 	}

@@ -92,7 +92,7 @@ func TestNothingIsHeldBeforeAnAliasIsResolved(t *testing.T) {
 	}`)
 	f.Next = newZone(t, "lb.example.net. 300 IN A 127.0.2.1")
 	start(t, f)
-	f.records[0].targets()[0].name.Now(t.Context())
+	f.records[0].targets()[0].naming.name.Now(t.Context())
 	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.2.1")
 }
 

@@ -340,7 +340,7 @@ func TestLearnedAddressesAreBounded(t *testing.T) {
 		addr = addr.Next()
 		if i%1000 == 0 {
 			for _, a := range f.learned.all() {
-				a.seen.Add(-1) // a second later
+				a.learned.seen.Add(-1) // a second later
 			}
 			f.learned.find(kept)
 		}
@@ -359,7 +359,7 @@ func TestLearnedAddressesAreForgotten(t *testing.T) {
 	defer f.learned.end()
 	for i := range 3 {
 		key := learnedKey{f.records[1].next, "", netip.MustParseAddr(fmt.Sprintf("127.0.1.%d", i))}
-		f.learned.add(key).seen.Add(-int64(i) * int64(unseen.Seconds()) * 2 / 3)
+		f.learned.add(key).learned.seen.Add(-int64(i) * int64(unseen.Seconds()) * 2 / 3)
 	}
 	f.learned.sweep()
 	if n := len(f.learned.all()); n != 2 {
@@ -379,7 +379,7 @@ func TestChecksOfAWildcardGoByTheNameAskedFor(t *testing.T) {
 	}
 	for _, a := range learned {
 		m := newClaims(new(configuration), "").model(a, 1)
-		if m.Host != a.host || m.TLS.ServerName != a.host || (a.host != "a.example.org" && a.host != "b.example.org") {
+		if m.Host != a.host() || m.TLS.ServerName != a.host() || (a.host() != "a.example.org" && a.host() != "b.example.org") {
 			t.Errorf("%+v is checked as %s and %s", a, m.Host, m.TLS.ServerName)
 		}
 	}

@@ -132,8 +132,8 @@ func (t *target) show() status.Target {
 		s.Addresses = append(s.Addresses, a.show())
 	}
 	s.More = len(addresses) - len(s.Addresses)
-	if t.name != nil {
-		if err := t.name.State().Err; err != nil {
+	if t.naming != nil {
+		if err := t.naming.name.State().Err; err != nil {
 			s.Unresolved = err.Error()
 		}
 	}
@@ -163,7 +163,7 @@ func (a *address) text() string {
 }
 
 func (a *address) show() status.Address {
-	s := status.Address{Address: a.text(), Host: a.host, Verdict: a.verdict().String(), Checks: []status.Check{}}
+	s := status.Address{Address: a.text(), Host: a.host(), Verdict: a.verdict().String(), Checks: []status.Check{}}
 	for i, c := range a.checks {
 		s.Checks = append(s.Checks, showCheck(&a.target.Checks[i], c))
 	}

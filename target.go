@@ -22,13 +22,9 @@ type target struct {
 	// child is the record of the server block that the target is an alias of, or
 	// nil. Read-only after New.
 	child *record
-	// alias and name keep the addresses of any other alias, and of next for one
-	// name, up to date. Nil before the handler has started.
-	alias *alias
-	name  *resolve.Name
-	// known is whether the target stands for what the name has; the name is
-	// known a moment before.
-	known atomic.Bool
+	// naming keeps the addresses of any other alias, and of next for one name, up to
+	// date. Nil before the handler has started.
+	naming *naming
 
 	// addresses are what the target stands for now. They change while the record
 	// is locked, or before it answers.
@@ -42,19 +38,22 @@ type target struct {
 	force atomic.Pointer[status.Forced]
 }
 
+// naming is how a target stands for what a name has.
+type naming struct {
+	alias *alias
+	name  *resolve.Name
+	// known is whether the target does by now; the name is known a moment before.
+	known atomic.Bool
+}
+
 // address is one address of a target. Its health is its own.
 type address struct {
 	netip.Addr
 	target *target
-	// host is the name that a wildcard was asked for, where checks are made by
-	// it; else empty.
-	host string
 	// checks are as many as the target's, in their order. Read-only once the
 	// target stands for the address.
-	checks []health
-	// seen is when a reply had the address last, in seconds since 1970, if it
-	// was learned from one.
-	seen atomic.Int64
+	checks  []health
+	learned *sighting // nil unless only a reply has told of it
 }
 
 func newTarget(r *record, tier int, m *model.Target) *target {
@@ -62,16 +61,16 @@ func newTarget(r *record, tier int, m *model.Target) *target {
 	var addresses []*address
 	switch {
 	case m.Kind == model.Address:
-		addresses = append(addresses, newAddress(t, m.Addr, ""))
+		addresses = append(addresses, newAddress(t, m.Addr))
 	case t.nameOnly():
-		addresses = append(addresses, newAddress(t, netip.IPv4Unspecified(), ""))
+		addresses = append(addresses, newAddress(t, netip.IPv4Unspecified()))
 	}
 	t.addresses.Store(&addresses)
 	return t
 }
 
-func newAddress(t *target, addr netip.Addr, host string) *address {
-	a := &address{Addr: addr, target: t, host: host, checks: make([]health, len(t.Checks))}
+func newAddress(t *target, addr netip.Addr) *address {
+	a := &address{Addr: addr, target: t, checks: make([]health, len(t.Checks))}
 	for i := range t.Checks {
 		a.checks[i] = t.unclaimed(&t.Checks[i], addr)
 	}
@@ -109,10 +108,10 @@ func (t *target) unresolved() bool {
 	if t.child != nil {
 		return slices.ContainsFunc(t.child.targets(), (*target).unresolved)
 	}
-	if t.name == nil { // not started
+	if t.naming == nil { // not started
 		return t.resolves() != "" && len(t.list()) == 0
 	}
-	return !t.known.Load()
+	return !t.naming.known.Load()
 }
 
 // mustResolve reports whether the target can only be answered once it is
@@ -266,7 +265,7 @@ func (t *target) standFor(addrs []netip.Addr) {
 	for _, addr := range addrs {
 		a := gone[addr]
 		if a == nil {
-			a = newAddress(t, addr, "")
+			a = newAddress(t, addr)
 			claims.add(a)
 		}
 		delete(gone, addr)

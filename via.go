@@ -56,8 +56,8 @@ const mostHops = 16
 func (r *record) comesTo(records []*record, hops int) bool {
 	for _, t := range r.targets() {
 		reached := t.child
-		if t.alias != nil {
-			reached = t.alias.reached.Load()
+		if t.naming != nil {
+			reached = t.naming.alias.reached.Load()
 		}
 		if reached == nil || hops == 0 {
 			continue
