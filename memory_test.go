@@ -113,10 +113,9 @@ func TestHoldOfANameOverARestart(t *testing.T) {
 // Until it is known what the held tier stands for, questions wait for that: what a
 // better tier has is not the answer.
 func TestHeldNameIsWaitedFor(t *testing.T) {
-	kept := state.State{Written: time.Now(), Holds: []state.Hold{{Record: "www.example.org.", Family: "IPv4", Tier: 2}}}
+	kept := state.State{Written: time.Now(), Holds: []state.Hold{{Zone: "example.org.", Record: "www.example.org.", Family: "IPv4", Tier: 2}}}
 	r := handlerOf(t, "failover www.example.org {\n primary 192.0.2.1\n secondary lb.example.org\n"+
 		" failback manual\n check tcp 9\n}").records[0]
-	r.key = recordKey{name: "www.example.org."}
 	newMemory(kept, time.Minute).hold(r)
 	update(r)
 	if a := r.answers[policy.IPv4].Load(); !a.unresolved {

@@ -121,7 +121,7 @@ func TestNestedClientsByHealthAlone(t *testing.T) {
 	mine, theirs := []string{"10.0.0.0/8"}, []string{"11.0.0.0/8"}
 	tiers := tiersOf("6+ 4+ | 4+")
 	tiers[0][0].Clients, tiers[0][1].Clients, tiers[1][0].Clients = mine, theirs, mine
-	child := recordOf(model.Record{Policy: model.Clients}, tiers...)
+	child := recordOf(model.Settings{Policy: model.Clients}, tiers...)
 	six := tiersOf("6+")[0]
 	six[0].Clients = mine
 	for _, tt := range []struct {
@@ -137,7 +137,7 @@ func TestNestedClientsByHealthAlone(t *testing.T) {
 	} {
 		alias := aliasOf(child, true, tt.unhealthy...)
 		alias.Clients = mine
-		d := recordOf(model.Record{Policy: model.Clients}, append(tt.above, Tier{alias})...).Decide(IPv4)
+		d := recordOf(model.Settings{Policy: model.Clients}, append(tt.above, Tier{alias})...).Decide(IPv4)
 		if got := show(d.Choose(fromAddr("10.1.1.1"), nil)); got != tt.want {
 			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
 		}
