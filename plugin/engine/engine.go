@@ -14,8 +14,8 @@ import (
 	"github.com/coredns-failover/failover/plugin/verdict"
 )
 
-// spread is the distance between the first probes of checks that start
-// together: at most one second per thousand checks.
+// spread is the time that the first probe of each check takes up where many start
+// together: one second per thousand checks.
 const spread = time.Millisecond
 
 // Generation is the number that tags the claims of one configuration. Each
@@ -108,15 +108,16 @@ func (e *Engine[K, O]) Claim(gen Generation, owner O, key K, spec Spec[O]) *Chec
 }
 
 // Start begins to probe what has been claimed since the last Start, whoever
-// claimed it, with the first probes spread evenly over one second per thousand
-// checks. A single one starts at once.
+// claimed it: fifty at once, and as many in each slot that follows, which is one
+// second per thousand checks.
 func (e *Engine[K, O]) Start() {
 	e.mu.Lock()
 	fresh := e.fresh
 	e.fresh = nil
 	e.mu.Unlock()
+	now := e.hub.now()
 	for i, c := range fresh {
-		c.start(time.Duration(i) * spread)
+		c.start(now + (time.Duration(i) * spread).Truncate(slot))
 	}
 }
 

@@ -269,7 +269,7 @@ func TestFirstProbesAreSpread(t *testing.T) {
 		w.Start()
 		time.Sleep(time.Second)
 		for i, target := range targets {
-			w.expectStarts(t, target, time.Second+time.Duration(i)*time.Millisecond)
+			w.expectStarts(t, target, time.Second+time.Duration(i/50)*50*time.Millisecond)
 		}
 	})
 }
@@ -376,7 +376,7 @@ func TestReleasedCheckStopsAtOnce(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		w.expectStarts(t, idle, 0)
-		w.expectStarts(t, busy, time.Millisecond)
+		w.expectStarts(t, busy, 0)
 		w.expect(t, "0s [www] unknown->healthy (<nil>) held 0s")
 	})
 }
@@ -481,7 +481,7 @@ func TestBudgetPutsProbesOff(t *testing.T) {
 		time.Sleep(9 * time.Second)
 		// Two at a time, each with its whole timeout of 4s.
 		for i, target := range targets {
-			first := time.Duration(i/2)*4*time.Second + time.Duration(i%2)*time.Millisecond
+			first := time.Duration(i/2) * 4 * time.Second
 			if got := w.starts(target)[0]; got != first {
 				t.Errorf("target %d was first probed at %v, want %v", i, got, first)
 			}

@@ -38,14 +38,14 @@ func shielded(ctx context.Context, p Prober) (connect time.Duration, err error) 
 	return p.Probe(ctx)
 }
 
-// start puts the first probe down for a while from now.
-func (c *Check[O]) start(after time.Duration) {
+// start puts the first probe down for an instant.
+func (c *Check[O]) start(due time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.claims) > 0 {
 		c.begun = true
 		c.watch()
-		c.wake(c.hub.now() + after)
+		c.wake(due)
 	}
 }
 
