@@ -156,12 +156,18 @@ func (r *Record) Eligible(f Family) []bool {
 	return eligible
 }
 
-// add makes the next step ready for whom it takes. Where the first one takes every
-// client nobody gets to another, but for trickle.
+// add adds the next step. Where the first one takes every client nobody gets to
+// another, but for trickle.
 func (d *Decision) add(s step) {
 	if len(d.steps) > 0 && d.steps[0].everyone && d.rules.Trickle == 0 {
 		return
 	}
+	d.ready(&s)
+	d.steps = append(d.steps, s)
+}
+
+// ready makes a step ready for whom it takes.
+func (d *Decision) ready(s *step) {
 	s.rules, s.limit, s.trickles = d.rules, int32(d.rules.Limit), s.enough && d.rules.Trickle > 0
 	for i := range s.options {
 		s.apart = s.apart || s.options[i].apart()
@@ -177,7 +183,6 @@ func (d *Decision) add(s step) {
 			s.index(len(d.rules.Tiers[s.at]))
 		}
 	}
-	d.steps = append(d.steps, s)
 }
 
 // search adds what tiers answer that are eligible.
