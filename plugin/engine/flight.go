@@ -55,8 +55,8 @@ func (f *flight[O]) run(ctx context.Context, cancel context.CancelFunc) {
 	f.Landed(shielded(ctx, f.check.prober))
 }
 
-// Landed implements Landing. Reporters may take their time, and so does nobody who
-// lands probes.
+// Landed implements Landing. Reporters may take their time, and whoever lands probes
+// does not wait for them.
 func (f *flight[O]) Landed(connect time.Duration, err error) {
 	r := f.result(connect, err)
 	report := f.check.take(r)
