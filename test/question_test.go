@@ -1,8 +1,10 @@
 package test_test
 
 import (
+	"cmp"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -61,7 +63,11 @@ func inWords(reply *dns.Msg) string {
 
 // sorted puts words into order, separated by spaces.
 func sorted(words []string) string {
-	slices.Sort(words)
+	slices.SortFunc(words, func(a, b string) int {
+		x, _ := netip.ParseAddr(a) // the zero value where it is none
+		y, _ := netip.ParseAddr(b)
+		return cmp.Or(x.Compare(y), strings.Compare(a, b))
+	})
 	return strings.Join(words, " ")
 }
 
