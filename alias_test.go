@@ -22,7 +22,7 @@ import (
 // start has the handler do what it does once its configuration has started.
 func start(t testing.TB, f *Failover) {
 	t.Helper()
-	c := &configuration{generation: healthcheck.generation(), handlers: []*Failover{f}}
+	c := &configuration{handlers: []*Failover{f}}
 	f.config = &dnsserver.Config{ListenHosts: []string{"127.0.0.1"}}
 	f.keys = []string{"dns://example.org.:53"}
 	if err := c.claim(nil); err != nil {

@@ -61,7 +61,7 @@ func (cl *claims) claim(a, before *address) error {
 		if spec.Start = starts[i]; before == nil {
 			spec.Start = cl.configuration.memory.verdict(a, i)
 		}
-		a.checks[i] = healthcheck.engine.Claim(cl.configuration.generation, cl.owner(a, i), cl.identify(a, i), spec)
+		a.checks[i] = healthcheck.engine.Claim(owner{a, i}, spec)
 	}
 	return nil
 }
@@ -87,7 +87,7 @@ func (cl *claims) release(a *address) {
 	defer cl.mu.Unlock()
 	for i, check := range a.checks {
 		if _, probed := check.(*engine.Check[owner]); probed {
-			healthcheck.engine.Release(cl.configuration.generation, cl.owner(a, i), cl.identify(a, i))
+			healthcheck.engine.Release(owner{a, i})
 		}
 	}
 }
@@ -99,10 +99,6 @@ func (cl *claims) end() {
 	defer cl.mu.Unlock()
 	cl.ended = true
 }
-
-func (cl *claims) owner(a *address, n int) owner { return owner{cl.configuration, a, n} }
-
-func (cl *claims) identify(a *address, n int) identity { return identify(cl.model(a, n), a.Addr) }
 
 // model returns the n-th check of an address.
 func (cl *claims) model(a *address, n int) model.Check {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/coredns-failover/failover/plugin/engine"
 	"github.com/coredns-failover/failover/plugin/model"
 
 	"github.com/coredns/caddy"
@@ -17,7 +16,7 @@ import (
 )
 
 // configuration is the handlers of one caddy instance, which is one reading of
-// the Corefile. Its generation tags its claims on checks.
+// the Corefile.
 //
 // caddy starts a new instance before it stops the old one, and tells neither
 // which of them survives: an instance that fails to start gets no hook at all,
@@ -25,9 +24,8 @@ import (
 // live. So nothing is released by name. Whenever something has ended, what is
 // not in caddy.Instances is.
 type configuration struct {
-	generation engine.Generation
-	context    caddy.Context
-	handlers   []*Failover
+	context  caddy.Context
+	handlers []*Failover
 
 	process   *model.Process // what a server block says of the whole process, or nil
 	guard     *guard         // nil without

@@ -258,7 +258,7 @@ func TestReloadTellsWhatItChanges(t *testing.T) {
 	before := healthcheck.serving()
 	told := before.handlers[0].records[0].past
 	r.await("the news of it", func() bool { return len(told.newest()) == 2 })
-	after := &configuration{generation: healthcheck.generation(), handlers: []*Failover{handlerOf(t,
+	after := &configuration{handlers: []*Failover{handlerOf(t,
 		"failover www.example.org {\n primary 127.0.0.1\n secondary 127.0.0.2\n check none\n}")}}
 	after.handlers[0].config, after.handlers[0].keys = before.handlers[0].config, before.handlers[0].keys
 	err := after.claim(before)
@@ -391,7 +391,7 @@ func TestReadyOnceAndForAll(t *testing.T) {
 	if h.isReady() {
 		t.Error("ready before anything has started")
 	}
-	h.begin(&configuration{generation: 1}, nil)
+	h.begin(&configuration{}, nil)
 	if !h.isReady() {
 		t.Error("not ready although there is no check to wait for")
 	}

@@ -56,7 +56,7 @@ func newFlipper(b *testing.B, f *Failover) *flipper {
 		health := new(flipping)
 		health.verdict.Store(uint32(verdict.Healthy))
 		a.checks[0] = health
-		w.owners = append(w.owners, owner{c, a, 0})
+		w.owners = append(w.owners, owner{a, 0})
 	}
 	healthcheck.begin(c, nil)
 	return w

@@ -22,7 +22,7 @@ func successor(t *testing.T, old *Failover, text string) (f *Failover, before, c
 	t.Helper()
 	f = handlerOf(t, text)
 	f.Next, f.config, f.keys = old.Next, old.config, old.keys
-	c = &configuration{generation: healthcheck.generation(), handlers: []*Failover{f}}
+	c = &configuration{handlers: []*Failover{f}}
 	t.Cleanup(func() {
 		c.stop()
 		f.resolver.Wait()
@@ -152,14 +152,14 @@ func TestVerdictsThatChangeDuringAReload(t *testing.T) {
 // begun has handlers in the place of those of before claim what they need.
 func begun(t *testing.T, before *configuration, fs ...*Failover) *configuration {
 	t.Helper()
-	return claimed(t, before, &configuration{generation: healthcheck.generation(), handlers: fs})
+	return claimed(t, before, &configuration{handlers: fs})
 }
 
 // remembering is begun for the first configuration of a process that remembers
 // another one.
 func remembering(t *testing.T, m *memory, fs ...*Failover) *configuration {
 	t.Helper()
-	return claimed(t, nil, &configuration{generation: healthcheck.generation(), handlers: fs, memory: m})
+	return claimed(t, nil, &configuration{handlers: fs, memory: m})
 }
 
 func claimed(t *testing.T, before *configuration, c *configuration) *configuration {

@@ -39,7 +39,6 @@ type healthchecks struct {
 	read       string                        // the path of a file that was read and is to be kept; under lifecycle
 
 	mu             sync.Mutex
-	last           engine.Generation
 	configurations []*configuration // that have begun, oldest first
 	began          time.Time        // when the first of them did
 	ready          atomic.Bool
@@ -68,12 +67,18 @@ func identify(m model.Check, addr netip.Addr) identity {
 
 // owner of a claim: one check of one address of a target.
 type owner struct {
-	configuration *configuration
-	address       *address
-	n             int // which of the target's checks
+	address *address
+	n       int // which of the target's checks
 }
 
 func (o owner) check() *model.Check { return &o.address.target.Checks[o.n] }
+
+func (o owner) claims() *claims { return o.address.target.record.handler.claims }
+
+func (o owner) configuration() *configuration { return o.claims().configuration }
+
+// Key implements engine.Owner.
+func (o owner) Key() identity { return identify(o.claims().model(o.address, o.n), o.address.Addr) }
 
 // health is what is known of a check of one address.
 type health interface {
@@ -132,11 +137,11 @@ func (h *healthchecks) Broken(owners []owner, err error) { logBroken(h.current(o
 // where those have none in it: while one replaces another, both own the same
 // checks, but things happen only once.
 func (h *healthchecks) current(owners []owner) []owner {
-	in := owners[len(owners)-1].configuration
-	if serving := h.serving(); slices.ContainsFunc(owners, func(o owner) bool { return o.configuration == serving }) {
+	in := owners[len(owners)-1].configuration()
+	if serving := h.serving(); slices.ContainsFunc(owners, func(o owner) bool { return o.configuration() == serving }) {
 		in = serving
 	}
-	return slices.DeleteFunc(slices.Clone(owners), func(o owner) bool { return o.configuration != in })
+	return slices.DeleteFunc(slices.Clone(owners), func(o owner) bool { return o.configuration() != in })
 }
 
 // updateAll lets every record decide anew that one of owners belongs to, and those
@@ -147,12 +152,4 @@ func updateAll(owners []owner) []*record {
 		records = append(records, o.address.target.record)
 	}
 	return update(records...)
-}
-
-// generation returns a number for a new configuration.
-func (h *healthchecks) generation() engine.Generation {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.last++
-	return h.last
 }

@@ -11,7 +11,7 @@ func configurationOf(c *caddy.Controller) *configuration {
 	if conf, ok := c.Get(storageKey{}).(*configuration); ok {
 		return conf
 	}
-	conf := &configuration{generation: healthcheck.generation(), context: c.Context()}
+	conf := &configuration{context: c.Context()}
 	c.Set(storageKey{}, conf)
 	c.OnStartup(conf.start)
 	c.OnShutdown(sweep)

@@ -271,7 +271,7 @@ func TestVerdictThatNoProbeConfirmsGetsOld(t *testing.T) {
 				c := handler().records[0].tiers[0][0].list()[0].checks[0]
 				s.await("a probe", func() bool { return !c.Status().Probed.IsZero() })
 			})
-			if got := kept(t, path).Verdicts; len(got) != 1 || !got[0].AsOf.Equal(asOf) {
+			if got := kept(t, path).Verdicts; len(got) != 1 || got[0].AsOf.Sub(asOf).Abs() > time.Millisecond {
 				t.Errorf("the verdict that was known at %v is kept as %+v", asOf, got)
 			}
 		})

@@ -3,8 +3,6 @@ package failover
 import (
 	"slices"
 	"time"
-
-	"github.com/coredns-failover/failover/plugin/engine"
 )
 
 // A configuration begins with its claims, and may still fail to start with its
@@ -126,7 +124,7 @@ func (h *healthchecks) retain(live func(*configuration) bool) {
 	}
 	h.forgetSaid()
 	h.guard()
-	h.engine.Retain(h.knows)
+	h.engine.Retain(func(o owner) bool { return h.knows(o.configuration()) })
 	h.changed()
 }
 
@@ -164,12 +162,11 @@ func (h *healthchecks) forget(live func(*configuration) bool) []*configuration {
 	return gone
 }
 
-// knows reports whether a generation is that of a configuration that has begun
-// and not ended.
-func (h *healthchecks) knows(g engine.Generation) bool {
+// knows reports whether a configuration has begun and not ended.
+func (h *healthchecks) knows(c *configuration) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return slices.ContainsFunc(h.configurations, func(c *configuration) bool { return c.generation == g })
+	return slices.Contains(h.configurations, c)
 }
 
 // beginning returns when the first configuration began, which may be now.

@@ -25,7 +25,7 @@ func BenchmarkIdleCheck(b *testing.B) {
 	}
 	before := rig.Heap()
 	for _, key := range keys {
-		w.Claim(1, "www", key, Spec[string]{Prober: instant{}, Settings: shared})
+		w.Claim(1, "www", key, Spec[owner]{Prober: instant{}, Settings: shared})
 	}
 	w.Start()
 	for w.Stats().Unknown > 0 {

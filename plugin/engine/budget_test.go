@@ -18,7 +18,7 @@ func TestProbesShareSlots(t *testing.T) {
 		var targets []*server
 		for i := range 200 {
 			targets = append(targets, serverOf(up()))
-			w.Claim(1, "www", fmt.Sprint(i), Spec[string]{Prober: targets[i], Settings: jittery})
+			w.Claim(1, "www", fmt.Sprint(i), Spec[owner]{Prober: targets[i], Settings: jittery})
 		}
 		w.Start()
 		time.Sleep(15 * time.Second)
@@ -50,7 +50,7 @@ func TestThoseThatHangDelayNoOthers(t *testing.T) {
 		for i := range 16 {
 			w.Claim(1, "www", fmt.Sprint("hangs", i), spec(serverOf(step{hanging: true})))
 		}
-		w.Claim(1, "www", "answers", Spec[string]{Prober: serverOf(up()), Settings: observed})
+		w.Claim(1, "www", "answers", Spec[owner]{Prober: serverOf(up()), Settings: observed})
 		w.Start()
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()

@@ -78,10 +78,11 @@ type Check[O comparable] struct {
 	hub      *hub[O]
 
 	// For readers that take no lock.
-	cell    atomic.Uint32 // the verdict
-	hangs   atomic.Bool   // the last probe took most of its time
 	connect atomic.Int64  // a time.Duration
 	horizon atomic.Int64  // a time.Duration since hub.began
+	cell    atomic.Uint32 // the verdict
+
+	need uint32 // under mu: the guard's probe that the check waits for; 0 where it does not
 
 	// turn is held from taking a result in until it is reported, so that reports
 	// come in order. The guard's results are taken in beside the check's own.
@@ -89,23 +90,29 @@ type Check[O comparable] struct {
 
 	mu      sync.Mutex // never held while turn is waited for
 	state   verdict.State
-	need    uint64 // the guard's probe that the check waits for; 0 where it does not
-	status  Status
 	period  uint32 // of the guard, in which the run began
 	begun   bool   // it has been started
 	hurried bool   // the next probe follows at once
+	hangs   bool   // the last probe took most of its time
+	broken  bool   // see Status, as for all that is not explained here
 	alarm   alarm
 	recent  recent
-	claims  []claim[O]
-	cancel  Canceller     // of the probe in flight, or nil
-	due     time.Duration // since hub.began: when the next probe is to start
+	err     error
+	took    time.Duration
+	// Instants are counted from hub.began: there are tens of thousands of checks, and
+	// a time.Time is three times as large.
+	since, asOf, probed time.Duration
+	due                 time.Duration // when the next probe is to start
+
+	owners []O        // of the claims, oldest first
+	flight *flight[O] // the probe in flight, or nil
 }
 
 func newCheck[O comparable](s Spec[O], h *hub[O]) *Check[O] {
 	c := &Check[O]{prober: s.Prober, settings: s.Settings, hub: h}
-	now := time.Now()
-	c.status.Since = now
-	c.horizon.Store(int64(now.Sub(h.began)))
+	now := h.now()
+	c.since, c.asOf, c.probed = now, never, never
+	c.horizon.Store(int64(now))
 	c.adopt(s.Start)
 	return c
 }
@@ -118,9 +125,9 @@ func (c *Check[O]) adopt(s Start) {
 		return
 	}
 	c.state.Verdict = s.Verdict
-	c.status.Verdict, c.status.AsOf = s.Verdict, s.AsOf
+	c.asOf = c.hub.since(s.AsOf)
 	if !s.Since.IsZero() {
-		c.status.Since = s.Since
+		c.since = c.hub.since(s.Since)
 	}
 	c.cell.Store(uint32(s.Verdict))
 }
@@ -137,5 +144,17 @@ func (c *Check[O]) Connect() time.Duration { return time.Duration(c.connect.Load
 func (c *Check[O]) Status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.status
+	now := time.Now()
+	return Status{
+		Verdict: c.state.Verdict, Broken: c.broken,
+		Since: c.hub.told(c.since, now), AsOf: c.hub.told(c.asOf, now), Probed: c.hub.told(c.probed, now),
+		Took: c.took, Err: c.err,
+	}
+}
+
+// isBroken is Status().Broken.
+func (c *Check[O]) isBroken() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.broken
 }

@@ -1,10 +1,6 @@
 package engine
 
-import (
-	"time"
-
-	"github.com/coredns-failover/failover/plugin/verdict"
-)
+import "github.com/coredns-failover/failover/plugin/verdict"
 
 // counts reports whether a result says anything about the target. What was
 // found while the guard failed does not, nor what overlaps such a period; runs
@@ -71,24 +67,24 @@ func (c *Check[O]) confirm(w waiter[O]) {
 func (c *Check[O]) fall(w waiter[O]) (report func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.claims) == 0 || c.need != w.need || c.period != c.hub.guard.period.Load() {
+	if len(c.owners) == 0 || c.need != w.need || c.period != c.hub.guard.period.Load() {
 		return nil
 	}
-	before := c.status
+	before := c.stands()
 	c.need = 0
 	c.settle(c.state.After(false, c.settings.Threshold))
-	c.expect(c.hub.since(c.status.Probed))
+	c.expect(c.probed)
 	return c.reports(before, w.reason)
 }
 
 // settle makes a state the check's own.
 func (c *Check[O]) settle(s verdict.State) {
 	if s.Verdict != c.state.Verdict {
-		c.status.Verdict, c.status.Since = s.Verdict, time.Now()
+		c.since = c.hub.now()
 		c.cell.Store(uint32(s.Verdict))
 	}
 	if s.Verdict != verdict.Unknown && s.Run == 0 {
-		c.status.AsOf = c.status.Probed
+		c.asOf = c.probed
 	}
 	c.state = s
 }

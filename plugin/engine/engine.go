@@ -8,6 +8,7 @@
 package engine
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -18,9 +19,12 @@ import (
 // together: one second per thousand checks.
 const spread = time.Millisecond
 
-// Generation is the number that tags the claims of one configuration. Each
-// configuration has one of its own, which is never used again.
-type Generation uint64
+// Owner is who has a claim on a check. No two claims have the same.
+type Owner[K any] interface {
+	comparable
+	// Key identifies the check. It never changes.
+	Key() K
+}
 
 // Reporter is told what changes. It may call the engine, but not wait for
 // another report: those of one check come in order, one at a time, and before
@@ -41,11 +45,11 @@ type Reporter[O any] interface {
 // that matters to its result: two checks that differ in anything must differ in
 // K, or they would spoil each other's counters. O owns a claim, and is handed
 // back when the verdict changes.
-type Engine[K, O comparable] struct {
+type Engine[K comparable, O Owner[K]] struct {
 	hub hub[O]
 
 	mu     sync.Mutex
-	checks map[K]*Check[O]
+	checks index[K, O]
 	fresh  []*Check[O] // claimed, but not started
 	guard  K           // counts only while there is a guard
 }
@@ -56,31 +60,35 @@ type hub[O comparable] struct {
 	began     time.Time   // read-only after New
 	timetable timetable[O]
 	answers   budget[O]      // of probes of checks whose target answered the last time
-	hangs     budget[O]      // of those that waited for it in vain
+	hangs     budget[O]      // of those that waited for it in vain, which keep no others waiting
 	running   sync.WaitGroup // probes in flight
 	guard     guard[O]
 }
 
-// since is how long after the beginning of the engine an instant is.
+// never is the instant of what has not happened.
+const never = time.Duration(math.MinInt64)
+
+// since is how long after the beginning of the engine a time is; that of the zero
+// time is never.
 func (h *hub[O]) since(t time.Time) time.Duration { return t.Sub(h.began) }
+
+// told returns the time of an instant, by how long ago it is now: a clock that was
+// wrong when the machine booted may have been set meanwhile.
+func (h *hub[O]) told(instant time.Duration, now time.Time) time.Time {
+	if instant == never {
+		return time.Time{}
+	}
+	return now.Add(instant - h.since(now))
+}
 
 // now is how long the engine has been there.
 func (h *hub[O]) now() time.Duration { return time.Since(h.began) }
 
-// lane returns the budget that probes of a check are subject to. Those that hang
-// have one of their own, so that they do not keep others waiting.
-func (h *hub[O]) lane(hangs bool) *budget[O] {
-	if hangs {
-		return &h.hangs
-	}
-	return &h.answers
-}
-
 // New returns an engine without checks and guard. It runs at most limit probes at
 // once of targets that took less than half of their timeout the last time, and
 // half as many of others.
-func New[K, O comparable](limit int, r Reporter[O]) *Engine[K, O] {
-	e := &Engine[K, O]{checks: make(map[K]*Check[O])}
+func New[K comparable, O Owner[K]](limit int, r Reporter[O]) *Engine[K, O] {
+	e := &Engine[K, O]{checks: newIndex[K, O]()}
 	e.hub.reporter, e.hub.began = r, time.Now()
 	e.hub.answers.free, e.hub.hangs.free = limit, max(1, limit/2)
 	e.hub.guard.hub, e.hub.timetable.hub = &e.hub, &e.hub
@@ -88,22 +96,23 @@ func New[K, O comparable](limit int, r Reporter[O]) *Engine[K, O] {
 	return e
 }
 
-// Claim returns the check that key identifies and keeps it for gen. A check
+// Claim claims the check that the owner's key identifies, and returns it. A check
 // that is claimed already goes on untouched, and spec is ignored; a new one
 // waits for Start. Of several claims on a new one, the first that knows something
 // of it says where it starts.
-func (e *Engine[K, O]) Claim(gen Generation, owner O, key K, spec Spec[O]) *Check[O] {
+func (e *Engine[K, O]) Claim(owner O, spec Spec[O]) *Check[O] {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	c, ok := e.checks[key]
-	if !ok {
-		c = newCheck(spec, &e.hub)
-		e.checks[key] = c
-		e.fresh = append(e.fresh, c)
-	} else {
+	key := owner.Key()
+	if c := e.checks.find(key); c != nil {
 		c.adopt(spec.Start)
+		c.claim(owner)
+		return c
 	}
-	c.claim(gen, owner)
+	c := newCheck(spec, &e.hub)
+	c.claim(owner)
+	e.checks.add(key, c)
+	e.fresh = append(e.fresh, c)
 	return c
 }
 
@@ -123,24 +132,20 @@ func (e *Engine[K, O]) Start() {
 
 // Release releases one claim. A check without claims stops: a probe in flight
 // is cancelled, and its result dropped. What was not claimed is left alone.
-func (e *Engine[K, O]) Release(gen Generation, owner O, key K) {
+func (e *Engine[K, O]) Release(owner O) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if c, ok := e.checks[key]; ok && !c.release(claim[O]{gen, owner}) {
-		delete(e.checks, key)
+	key := owner.Key()
+	if c := e.checks.find(key); c != nil && !c.release(owner) {
+		e.checks.remove(key, c)
 	}
 }
 
-// Retain releases every claim of a generation that is not live, as Release
-// does.
-func (e *Engine[K, O]) Retain(live func(Generation) bool) {
+// Retain releases every claim whose owner is not live, as Release does.
+func (e *Engine[K, O]) Retain(live func(O) bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for key, c := range e.checks {
-		if !c.retain(live) {
-			delete(e.checks, key)
-		}
-	}
+	e.checks.retain(func(c *Check[O]) bool { return c.retain(live) })
 }
 
 // Guard sets the check of this server's own uplink, or takes it away where spec
@@ -174,12 +179,13 @@ type Stats struct {
 func (e *Engine[K, O]) Stats() Stats {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s := Stats{Checks: len(e.checks), Guard: e.hub.guard.State()}
-	for _, c := range e.checks {
+	s := Stats{Guard: e.hub.guard.State()}
+	for c := range e.checks.all {
+		s.Checks++
 		if c.Verdict() == verdict.Unknown {
 			s.Unknown++
 		}
-		if c.Status().Broken {
+		if c.isBroken() {
 			s.Broken++
 		}
 	}

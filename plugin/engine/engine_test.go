@@ -90,16 +90,33 @@ func pass(ctx context.Context, takes time.Duration) {
 // world is an engine with a log of what it reported, each line with the time
 // since the world began.
 type world struct {
-	*Engine[string, string]
+	*Engine[string, owner]
 	began time.Time
 	mu    sync.Mutex
 	lines []string
 }
 
+// owner is a record of a configuration, with the key of what it checks.
+type owner struct {
+	configuration int
+	record, key   string
+}
+
+func (o owner) Key() string    { return o.key }
+func (o owner) String() string { return o.record }
+
 func newWorld(limit int) *world {
 	w := &world{began: time.Now()}
-	w.Engine = New[string, string](limit, w)
+	w.Engine = New[string](limit, Reporter[owner](w))
 	return w
+}
+
+func (w *world) Claim(configuration int, record, key string, s Spec[owner]) *Check[owner] {
+	return w.Engine.Claim(owner{configuration, record, key}, s)
+}
+
+func (w *world) Release(configuration int, record, key string) {
+	w.Engine.Release(owner{configuration, record, key})
 }
 
 func (w *world) log(format string, args ...any) {
@@ -108,11 +125,11 @@ func (w *world) log(format string, args ...any) {
 	w.lines = append(w.lines, fmt.Sprintf("%v ", time.Since(w.began))+fmt.Sprintf(format, args...))
 }
 
-func (w *world) Transition(owners []string, t Transition) {
+func (w *world) Transition(owners []owner, t Transition) {
 	w.log("%v %v->%v (%v) held %v", owners, t.From, t.To, t.Reason, t.Held)
 }
 
-func (w *world) Broken(owners []string, err error) { w.log("%v broken (%v)", owners, err) }
+func (w *world) Broken(owners []owner, err error) { w.log("%v broken (%v)", owners, err) }
 
 func (w *world) Guard(s GuardState, err error) { w.log("guard %v (%v)", s, err) }
 
@@ -159,13 +176,13 @@ func (w *world) expectStarts(t *testing.T, s *server, want ...time.Duration) {
 
 // end releases everything, as a test must before its bubble ends.
 func (w *world) end() {
-	w.Retain(func(Generation) bool { return false })
+	w.Retain(func(owner) bool { return false })
 	w.Engine.Guard("", nil)
 	w.Wait()
 }
 
-func only(gen Generation) func(Generation) bool {
-	return func(g Generation) bool { return g == gen }
+func only(configuration int) func(owner) bool {
+	return func(o owner) bool { return o.configuration == configuration }
 }
 
 // settings without jitter, so that instants are exact.
@@ -179,7 +196,7 @@ func settings() *Settings {
 	}
 }
 
-func spec(s *server) Spec[string] { return Spec[string]{Prober: s, Settings: settings()} }
+func spec(s *server) Spec[owner] { return Spec[owner]{Prober: s, Settings: settings()} }
 
 // bubble runs a test in virtual time.
 func bubble(t *testing.T, test func(t *testing.T, w *world)) {
@@ -279,7 +296,7 @@ func TestJitterStaysInBounds(t *testing.T) {
 		target := serverOf(up())
 		jittery := settings()
 		jittery.Schedule.Jitter = 10
-		w.Claim(1, "www", "a", Spec[string]{Prober: target, Settings: jittery})
+		w.Claim(1, "www", "a", Spec[owner]{Prober: target, Settings: jittery})
 		w.Start()
 		time.Sleep(1000 * time.Second)
 		synctest.Wait()
@@ -405,7 +422,7 @@ func TestEditedCheckStartsWithTheOldVerdict(t *testing.T) {
 		target := serverOf(up())
 		before := old.Status()
 		edited := w.Claim(2, "new", "b",
-			Spec[string]{Prober: target, Settings: settings(), Start: Start{before.Verdict, before.Since, before.AsOf}})
+			Spec[owner]{Prober: target, Settings: settings(), Start: Start{before.Verdict, before.Since, before.AsOf}})
 		if edited.Verdict() != verdict.Unhealthy {
 			t.Errorf("starts as %v", edited.Verdict())
 		}
@@ -501,7 +518,7 @@ func TestOutcomesAreObserved(t *testing.T) {
 			up(), down(), step{held: true, takes: 30 * time.Second}, step{finds: broken{errDown}},
 			step{takes: time.Second}, step{hanging: true},
 		)
-		w.Claim(1, "www", "a", Spec[string]{Prober: target, Settings: observed})
+		w.Claim(1, "www", "a", Spec[owner]{Prober: target, Settings: observed})
 		w.Start()
 		time.Sleep(60 * time.Second)
 		synctest.Wait()
@@ -533,7 +550,7 @@ func TestIdleChecksHaveNoGoroutine(t *testing.T) {
 func TestConcurrentUse(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		var wg sync.WaitGroup
-		for gen := range Generation(8) {
+		for gen := range 8 {
 			wg.Go(func() {
 				for i := range 50 {
 					c := w.Claim(gen, "www", fmt.Sprint(i), spec(serverOf(up(), down())))
@@ -541,7 +558,7 @@ func TestConcurrentUse(t *testing.T) {
 					time.Sleep(time.Second)
 					_, _ = c.Verdict(), c.Status()
 				}
-				w.Retain(func(g Generation) bool { return g != gen })
+				w.Retain(func(o owner) bool { return o.configuration != gen })
 			})
 		}
 		wg.Wait()

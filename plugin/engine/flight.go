@@ -29,6 +29,7 @@ func (f cancelFunc) Cancel() { f() }
 
 // flight is a probe under way.
 type flight[O comparable] struct {
+	Canceller
 	check   *Check[O]
 	lane    *budget[O] // that it is to leave
 	due     time.Duration
@@ -36,18 +37,18 @@ type flight[O comparable] struct {
 	period  uint32 // of the guard
 }
 
-// start starts the probe.
-func (f *flight[O]) start() Canceller {
+// start starts the probe. The check is locked: it lands later.
+func (f *flight[O]) start() {
 	f.started, f.period = time.Now(), f.check.hub.guard.period.Load()
 	timeout := f.check.settings.Schedule.Timeout
 	if starter, ok := f.check.prober.(Starter); ok {
-		if begun := starter.Start(timeout, f); begun != nil {
-			return begun
+		if f.Canceller = starter.Start(timeout, f); f.Canceller != nil {
+			return
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	f.Canceller = cancelFunc(cancel)
 	go f.run(ctx, cancel)
-	return cancelFunc(cancel)
 }
 
 func (f *flight[O]) run(ctx context.Context, cancel context.CancelFunc) {

@@ -49,7 +49,7 @@ type guard[O comparable] struct {
 	mu      sync.Mutex
 	state   GuardState
 	spec    *Spec[O]           // identifies the guard that is in place; nil for none
-	probes  uint64             // started so far, by all guards that were in place
+	probes  uint32             // started so far, by all guards that were in place
 	started time.Time          // when the last of them did
 	gap     time.Duration      // from then to the next
 	timer   *time.Timer        // of the guard that is in place
@@ -60,7 +60,7 @@ type guard[O comparable] struct {
 // waiter is a check that has reached its threshold.
 type waiter[O comparable] struct {
 	check  *Check[O]
-	need   uint64 // the first probe of the guard that started later
+	need   uint32 // the first probe of the guard that started later
 	reason error  // the failure that the guard is to confirm
 }
 
@@ -132,7 +132,7 @@ func (g *guard[O]) hurry() {
 
 // await enters a check that has reached its threshold and returns the first
 // probe that can confirm it, or 0 where there is no guard to wait for.
-func (g *guard[O]) await(c *Check[O], reason error) uint64 {
+func (g *guard[O]) await(c *Check[O], reason error) uint32 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.state == NoGuard || g.state == GuardBroken {
@@ -145,7 +145,7 @@ func (g *guard[O]) await(c *Check[O], reason error) uint64 {
 }
 
 // past takes out and returns the checks that wait for probe n or one before.
-func (g *guard[O]) past(n uint64) []waiter[O] {
+func (g *guard[O]) past(n uint32) []waiter[O] {
 	later := slices.IndexFunc(g.waiting, func(w waiter[O]) bool { return w.need > n })
 	if later < 0 {
 		later = len(g.waiting)

@@ -18,17 +18,17 @@ import (
 
 // guardSpec is out of step with the checks, so that no two things happen at one
 // instant by chance.
-func guardSpec(p Prober) *Spec[string] {
-	return &Spec[string]{Prober: p, Settings: &Settings{Schedule: Schedule{
+func guardSpec(p Prober) *Spec[owner] {
+	return &Spec[owner]{Prober: p, Settings: &Settings{Schedule: Schedule{
 		Interval: 7 * time.Second, FastInterval: 1500 * time.Millisecond, Timeout: 3 * time.Second,
 	}}}
 }
 
 // falling is the spec of a check that falls and rises after n results.
-func falling(p Prober, n int) Spec[string] {
+func falling(p Prober, n int) Spec[owner] {
 	s := settings()
 	s.Threshold = verdict.Threshold{Fall: n, Rise: n}
-	return Spec[string]{Prober: p, Settings: s}
+	return Spec[owner]{Prober: p, Settings: s}
 }
 
 func takes(seconds float64) step { return step{takes: s(seconds)[0]} }
@@ -177,7 +177,7 @@ func TestRecoveryIsNotBelievedWhileTheGuardFails(t *testing.T) {
 		target := serverOf(down(), up())
 		s1 := settings()
 		s1.Threshold = verdict.Threshold{Fall: 1, Rise: 2}
-		w.Claim(1, "www", "a", Spec[string]{Prober: target, Settings: s1})
+		w.Claim(1, "www", "a", Spec[owner]{Prober: target, Settings: s1})
 		w.Start()
 		time.Sleep(6 * time.Second)
 		uplink.lost.Store(true)
@@ -541,7 +541,7 @@ func TestManyChecksMayWait(t *testing.T) {
 		w.guard("g", serverOf(takes(1)))
 		shared := falling(&switchable{via: uplink}, 3).Settings
 		for i := range n {
-			w.Claim(1, "www", fmt.Sprint(i), Spec[string]{Prober: &switchable{via: uplink}, Settings: shared})
+			w.Claim(1, "www", fmt.Sprint(i), Spec[owner]{Prober: &switchable{via: uplink}, Settings: shared})
 		}
 		w.Start()
 		time.Sleep(29 * time.Second)
@@ -614,7 +614,7 @@ func TestGuardIsObserved(t *testing.T) {
 // slowReporter lets others run while it reports, so that they could overtake it.
 type slowReporter struct{ *world }
 
-func (s slowReporter) Transition(owners []string, t Transition) {
+func (s slowReporter) Transition(owners []owner, t Transition) {
 	for range 100 {
 		runtime.Gosched()
 	}
@@ -627,7 +627,7 @@ func TestReportsOfACheckComeInOrder(t *testing.T) {
 	for range 50 {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(10)
-			w.Engine = New[string](10, Reporter[string](slowReporter{w}))
+			w.Engine = New[string](10, Reporter[owner](slowReporter{w}))
 			w.guard("g", serverOf(takes(2)))
 			// It waits from 10s; the guard's probe and its own both end at 12s.
 			c := w.Claim(1, "www", "a", falling(serverOf(up(), down(), up()), 1))

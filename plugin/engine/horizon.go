@@ -17,7 +17,7 @@ func (c *Check[O]) Horizon() time.Time {
 // turn at any time.
 func (c *Check[O]) expect(due time.Duration) {
 	if c.need != 0 {
-		due = c.hub.since(c.status.Probed)
+		due = c.probed
 	}
 	more := c.state.Left(c.settings.Threshold) - 1
 	c.horizon.Store(int64(due + time.Duration(more)*c.settings.Schedule.soonest()))

@@ -45,7 +45,7 @@ func TestHorizonAllowsForJitter(t *testing.T) {
 		jittery := settings()
 		jittery.Schedule.Jitter = 10
 		target := serverOf(up())
-		c := w.Claim(1, "www", "a", Spec[string]{Prober: target, Settings: jittery})
+		c := w.Claim(1, "www", "a", Spec[owner]{Prober: target, Settings: jittery})
 		w.Start()
 		time.Sleep(time.Second)
 		told := c.Horizon().Sub(w.began)
@@ -58,7 +58,7 @@ func TestHorizonAllowsForJitter(t *testing.T) {
 
 func TestHorizonOfAnInheritedVerdict(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		c := w.Claim(1, "www", "a", Spec[string]{Prober: serverOf(step{hanging: true}), Settings: settings(), Start: Start{Verdict: verdict.Healthy}})
+		c := w.Claim(1, "www", "a", Spec[owner]{Prober: serverOf(step{hanging: true}), Settings: settings(), Start: Start{Verdict: verdict.Healthy}})
 		w.Start()
 		time.Sleep(time.Second)
 		if got := c.Horizon().Sub(w.began); got != 4*time.Second { // at 0, 2 and 4
@@ -108,7 +108,7 @@ type prophet struct {
 	changes int
 }
 
-func (p *prophet) Transition([]string, Transition) {
+func (p *prophet) Transition([]owner, Transition) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.changes++
@@ -117,7 +117,7 @@ func (p *prophet) Transition([]string, Transition) {
 	}
 }
 
-func (p *prophet) hear(c *Check[string]) {
+func (p *prophet) hear(c *Check[owner]) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if h := c.Horizon(); h.After(p.told) {
@@ -130,7 +130,7 @@ func TestVerdictsNeverChangeBeforeTheHorizon(t *testing.T) {
 	for seed := range uint64(40) {
 		synctest.Test(t, func(t *testing.T) {
 			p := &prophet{world: newWorld(1), t: t}
-			p.Engine = New[string](2, Reporter[string](p))
+			p.Engine = New[string](2, Reporter[owner](p))
 			random := rand.New(rand.NewPCG(seed, 1))
 			if seed%2 == 1 {
 				p.guard("g", &chance{rand: rand.New(rand.NewPCG(seed, 2)), good: 0.9})
@@ -139,7 +139,7 @@ func TestVerdictsNeverChangeBeforeTheHorizon(t *testing.T) {
 			check.Schedule.Jitter = random.IntN(50)
 			check.Schedule.DownInterval = time.Duration(1+random.IntN(20)) * time.Second
 			check.Threshold = verdict.Threshold{Fall: 1 + random.IntN(4), Rise: 1 + random.IntN(4)}
-			c := p.Claim(1, "www", "a", Spec[string]{Prober: &chance{rand: random, good: 0.7}, Settings: check})
+			c := p.Claim(1, "www", "a", Spec[owner]{Prober: &chance{rand: random, good: 0.7}, Settings: check})
 			p.hear(c)
 			time.Sleep(time.Second)
 			p.Start()

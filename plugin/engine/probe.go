@@ -42,7 +42,7 @@ func shielded(ctx context.Context, p Prober) (connect time.Duration, err error) 
 func (c *Check[O]) start(due time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.claims) > 0 {
+	if len(c.owners) > 0 {
 		c.begun = true
 		c.watch()
 		c.wake(due)
@@ -50,7 +50,17 @@ func (c *Check[O]) start(due time.Duration) {
 }
 
 // fire runs when the check is due.
-func (c *Check[O]) fire() { c.hub.lane(c.hangs.Load()).run(c) }
+func (c *Check[O]) fire() { c.lane().run(c) }
+
+// lane returns the budget that the next probe is subject to.
+func (c *Check[O]) lane() *budget[O] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.hangs {
+		return &c.hub.hangs
+	}
+	return &c.hub.answers
+}
 
 // probe begins a probe, which leaves the lane when it has ended and sees to the
 // next; it reports false where the check has been released. A probe never overlaps
@@ -58,12 +68,12 @@ func (c *Check[O]) fire() { c.hub.lane(c.hangs.Load()).run(c) }
 func (c *Check[O]) probe(lane *budget[O]) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.claims) == 0 {
+	if len(c.owners) == 0 {
 		return false
 	}
 	c.hub.running.Add(1)
-	f := &flight[O]{check: c, lane: lane, due: c.due}
-	c.cancel = f.start()
+	c.flight = &flight[O]{check: c, lane: lane, due: c.due}
+	c.flight.start()
 	return true
 }
 
@@ -90,21 +100,21 @@ func (c *Check[O]) take(r result) (report func()) {
 func (c *Check[O]) finish(r result) (report func(), ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.cancel = nil
-	if len(c.claims) == 0 {
+	c.flight = nil
+	if len(c.owners) == 0 {
 		return nil, false
 	}
-	before := c.status
-	c.status.Probed, c.status.Took, c.status.Err = r.started, r.took, r.err
-	c.hangs.Store(2*r.took >= c.settings.Schedule.Timeout)
+	before := c.stands()
+	c.probed, c.took, c.err = c.hub.since(r.started), r.took, r.err
+	c.hangs = 2*r.took >= c.settings.Schedule.Timeout
 	c.recent.add(r.outcome, r.took)
 	if r.outcome != Late {
-		c.status.Broken = r.outcome == Broken
+		c.broken = r.outcome == Broken
 	}
 	if c.counts(r) {
 		c.count(r)
 	}
-	c.settleAlarm(before.Verdict)
+	c.settleAlarm(before.verdict)
 	return c.reports(before, r.err), true
 }
 
@@ -112,7 +122,7 @@ func (c *Check[O]) finish(r result) (report func(), ok bool) {
 func (c *Check[O]) again(r result) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.claims) == 0 {
+	if len(c.owners) == 0 {
 		return
 	}
 	now := c.hub.now()

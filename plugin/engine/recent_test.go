@@ -98,7 +98,7 @@ func TestStartOfASharedCheck(t *testing.T) {
 		known.Start = Start{verdict.Unhealthy, asOf.Add(-time.Hour), asOf}
 		w.Claim(1, "nothing", "key", spec(serverOf(step{finds: early{}}, up())))
 		c := w.Claim(1, "something", "key", known)
-		w.Claim(1, "else", "key", Spec[string]{Start: Start{Verdict: verdict.Healthy}})
+		w.Claim(1, "else", "key", Spec[owner]{Start: Start{Verdict: verdict.Healthy}})
 		if s := c.Status(); s.Verdict != verdict.Unhealthy || !s.Since.Equal(asOf.Add(-time.Hour)) || !s.AsOf.Equal(asOf) {
 			t.Errorf("it starts as %+v", s)
 		}

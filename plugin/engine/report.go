@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/coredns-failover/failover/plugin/verdict"
@@ -15,38 +16,38 @@ type Transition struct {
 	Held time.Duration
 }
 
-// reports returns what there is to report about the way from before to the
-// status of now, or nil.
-func (c *Check[O]) reports(before Status, reason error) func() {
-	after := c.status
-	if before.Verdict == after.Verdict && before.Broken == after.Broken {
+// stand is how a check stands, as far as it is reported.
+type stand struct {
+	verdict verdict.Verdict
+	broken  bool
+	since   time.Duration
+}
+
+func (c *Check[O]) stands() stand { return stand{c.state.Verdict, c.broken, c.since} }
+
+// reports returns what there is to report about the way from before to how it stands
+// now, or nil.
+func (c *Check[O]) reports(before stand, reason error) func() {
+	after := c.stands()
+	if before.verdict == after.verdict && before.broken == after.broken {
 		return nil
 	}
 	return c.tells(before, after, reason)
 }
 
-func (c *Check[O]) tells(before, after Status, reason error) func() {
-	owners := c.owners()
+func (c *Check[O]) tells(before, after stand, reason error) func() {
+	owners, err := slices.Clone(c.owners), c.err
 	return func() {
-		if after.Broken && !before.Broken {
-			c.hub.reporter.Broken(owners, after.Err)
-		} else if before.Broken && !after.Broken {
+		if after.broken && !before.broken {
+			c.hub.reporter.Broken(owners, err)
+		} else if before.broken && !after.broken {
 			c.hub.reporter.Broken(owners, nil)
 		}
-		if after.Verdict != before.Verdict {
+		if after.verdict != before.verdict {
 			c.hub.reporter.Transition(owners, Transition{
-				From: before.Verdict, To: after.Verdict,
-				Reason: reason, Held: after.Since.Sub(before.Since),
+				From: before.verdict, To: after.verdict,
+				Reason: reason, Held: after.since - before.since,
 			})
 		}
 	}
-}
-
-// owners returns those of all claims, oldest first.
-func (c *Check[O]) owners() []O {
-	owners := make([]O, len(c.claims))
-	for i, cl := range c.claims {
-		owners[i] = cl.owner
-	}
-	return owners
 }

@@ -46,7 +46,7 @@ func (w *watched) tells() {
 	rouse()
 }
 
-func watchedSpec(w *watched) Spec[string] { return Spec[string]{Prober: w, Settings: settings()} }
+func watchedSpec(w *watched) Spec[owner] { return Spec[owner]{Prober: w, Settings: settings()} }
 
 // The distances of probes of a check that was roused, in seconds.
 const (
@@ -151,7 +151,7 @@ func TestRousedUntilHealthy(t *testing.T) {
 func TestRousedWaitsForTheGuard(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		guard := serverOf(up(), step{takes: time.Second})
-		w.Engine.Guard("guard", &Spec[string]{Prober: guard, Settings: settings()})
+		w.Engine.Guard("guard", &Spec[owner]{Prober: guard, Settings: settings()})
 		synctest.Wait() // it reports first
 		target := watchedOf(up(), down())
 		w.Claim(1, "www", "a", watchedSpec(target))

@@ -193,7 +193,7 @@ func TestLeftIsTheShortestWay(t *testing.T) {
 			threshold := Threshold{Fall: fall, Rise: rise}
 			for _, v := range []Verdict{Unknown, Healthy, Unhealthy} {
 				for run := range 6 { // more than the threshold, after a reload with a lower one
-					s := State{Verdict: v, Run: int32(run)}
+					s := State{Verdict: v, Run: uint16(run)}
 					want := min(steps(s, true, threshold), steps(s, false, threshold))
 					if got := s.Left(threshold); got != want {
 						t.Errorf("%+v with %+v: %d left, want %d", s, threshold, got, want)

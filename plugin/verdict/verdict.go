@@ -34,7 +34,7 @@ type State struct {
 	Verdict Verdict
 	// Run is how many results in a row speak against Verdict: failures while
 	// it is unknown or healthy, successes while it is unhealthy.
-	Run int32
+	Run uint16
 }
 
 // After returns the state that follows s when the next result comes in.
