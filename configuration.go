@@ -127,8 +127,9 @@ func (c *configuration) claim(before *configuration) (err error) {
 		f.prepareResolving(c.settings(), before, c.memory)
 		adopt(f.records...)
 		f.claims = newClaims(c, f.config.Root)
+		lones := newLones(f.block.Records)
 		for _, r := range f.records {
-			if err := r.claim(records[r.key()], learned); err != nil {
+			if err := r.claim(records[r.key()], learned, &lones); err != nil {
 				return fmt.Errorf("record %s: %w", display(r.Name), err)
 			}
 		}
@@ -137,22 +138,21 @@ func (c *configuration) claim(before *configuration) (err error) {
 }
 
 // claim claims the checks of the record's targets. before is the record in its
-// place, which may be nil, and learned what has been learned of its targets.
-func (r *record) claim(before *record, learned map[*target][]*address) error {
+// place, which may be nil, learned what has been learned of its targets, and lones
+// room for those that are addresses.
+func (r *record) claim(before *record, learned map[*target][]*address, lones *[]lone) error {
 	for _, t := range r.targets() {
 		old := before.targetLike(t)
 		t.inherit(old)
 		// The addresses are replaced and not changed, since from the first claim on
 		// a verdict may have the record decide anew.
-		var addresses []*address
-		for _, known := range t.list() {
-			a := newAddress(t, known.Addr)
+		addresses := t.renewed(lones)
+		for _, a := range *addresses {
 			if err := r.handler.claims.claim(a, old.addressLike(a.Addr)); err != nil {
 				return err
 			}
-			addresses = append(addresses, a)
 		}
-		t.addresses.Store(&addresses)
+		t.addresses.Store(addresses)
 		if t.Kind != model.Next || old == nil {
 			continue
 		}
@@ -161,6 +161,18 @@ func (r *record) claim(before *record, learned map[*target][]*address) error {
 		}
 	}
 	return nil
+}
+
+// renewed returns what the target stands for now, unclaimed.
+func (t *target) renewed(lones *[]lone) *[]*address {
+	if t.Kind == model.Address {
+		return t.initial(lones)
+	}
+	var addresses []*address
+	for _, a := range t.list() {
+		addresses = append(addresses, newAddress(t, a.Addr))
+	}
+	return &addresses
 }
 
 // learned returns what the handlers of a configuration, which may be nil, have

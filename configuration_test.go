@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/coredns-failover/failover/plugin/status"
-	"github.com/coredns-failover/failover/plugin/verdict"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
@@ -312,7 +311,7 @@ func TestReloadHandsCountersOn(t *testing.T) {
 	if after == before || after.served.of(2).Load() != served || served == 0 {
 		t.Errorf("served %d before the reload, and %d after", served, after.served.of(2).Load())
 	}
-	if after.tiers[0][0].transitions[verdict.Unhealthy].Load() != 1 {
+	if after.tiers[0][0].transitions.unhealthy.Load() != 1 {
 		t.Error("the transition is forgotten")
 	}
 }

@@ -55,8 +55,9 @@ func New(b model.Block) *Failover {
 // newHandler returns a handler that is yet to decide what it answers.
 func newHandler(b model.Block) *Failover {
 	f := &Failover{block: b, zones: b.Zones, asking: newAsking(), names: newNames(b.Zones, len(b.Records))}
+	room := newBatch(b.Records)
 	for i := range b.Records {
-		r := newRecord(&b.Records[i])
+		r := room.newRecord(&b.Records[i])
 		f.records = append(f.records, r)
 		f.names.add(r, f.zones)
 		f.fastest = f.fastest || r.Policy == model.Fastest

@@ -123,7 +123,7 @@ func (h *healthchecks) Transition(owners []owner, t engine.Transition) {
 	all := updateAll(owners)
 	owners = h.current(owners)
 	for _, o := range owners {
-		o.address.target.transitions[t.To].Add(1)
+		o.address.target.transitions.to(t.To).Add(1)
 	}
 	logTransition(owners, t)
 	h.tell(all...)

@@ -263,7 +263,7 @@ func (s *scrape) target(t *target) {
 		s.gauge(ageDesc, oldest.Seconds(), labels...)
 	}
 	for _, to := range []verdict.Verdict{verdict.Healthy, verdict.Unhealthy} {
-		s.counter(transitionsDesc, t.transitions[to].Load(), append(labels, to.String())...)
+		s.counter(transitionsDesc, uint64(t.transitions.to(to).Load()), append(labels, to.String())...)
 	}
 }
 

@@ -57,19 +57,18 @@ type record struct {
 	holds   *holds     // see failback; nil where a record fails back at once, as most do
 }
 
-func newRecord(m *model.Record) *record {
-	r := &record{
-		Rules: *policy.NewRules(m), TTL: m.TTL, past: new(past),
-		tiers: make([][]*target, len(m.Tiers)), served: newAnswered(len(m.Tiers)),
-	}
+func (b *batch) newRecord(m *model.Record) *record {
+	r := &take(&b.records, 1)[0]
+	r.Rules, r.TTL, r.past = *policy.NewRules(m), m.TTL, new(past)
+	r.tiers, r.served = take(&b.tiers, len(m.Tiers)), newAnswered(len(m.Tiers))
 	if m.Failback.Mode != model.FailbackAuto {
 		r.holds = &holds{decided: make([]bool, len(m.Tiers))}
 	}
 	r.addressless = !slices.ContainsFunc(m.Types, isAddress)
 	for i, tier := range m.Tiers {
-		r.tiers[i] = make([]*target, len(tier))
+		r.tiers[i] = take(&b.members, len(tier))
 		for j := range tier {
-			t := newTarget(r, i+1, &tier[j])
+			t := b.newTarget(r, i+1, &tier[j])
 			r.tiers[i][j] = t
 			r.cname = r.cname || t.CNAME
 			if t.Kind == model.Next {

@@ -30,12 +30,22 @@ type target struct {
 	// is locked, or before it answers.
 	addresses atomic.Pointer[[]*address]
 
-	// transitions counts the changes of verdict by the verdict they led to.
-	// It is handed on by a reload, like record.served.
-	transitions *[3]atomic.Uint64
+	// transitions is handed on by a reload, like record.served.
+	transitions *transitions
 	// force is the state that an operator has forced on the target or its record,
 	// or nil.
 	force atomic.Pointer[status.Forced]
+}
+
+// transitions counts the changes of verdict.
+type transitions struct{ healthy, unhealthy atomic.Uint32 }
+
+// to counts those that led to a verdict, one of the two.
+func (t *transitions) to(v verdict.Verdict) *atomic.Uint32 {
+	if v == verdict.Healthy {
+		return &t.healthy
+	}
+	return &t.unhealthy
 }
 
 // naming is how a target stands for what a name has.
@@ -56,25 +66,38 @@ type address struct {
 	learned *sighting // nil unless only a reply has told of it
 }
 
-func newTarget(r *record, tier int, m *model.Target) *target {
-	t := &target{Target: m, record: r, tier: tier, transitions: new([3]atomic.Uint64)}
-	var addresses []*address
-	switch {
-	case m.Kind == model.Address:
-		addresses = append(addresses, newAddress(t, m.Addr))
-	case t.nameOnly():
-		addresses = append(addresses, newAddress(t, netip.IPv4Unspecified()))
-	}
-	t.addresses.Store(&addresses)
+func (b *batch) newTarget(r *record, tier int, m *model.Target) *target {
+	t := &take(&b.targets, 1)[0]
+	t.Target, t.record, t.tier, t.transitions = m, r, tier, new(transitions)
+	t.addresses.Store(t.initial(&b.lones))
 	return t
 }
 
-func newAddress(t *target, addr netip.Addr) *address {
-	a := &address{Addr: addr, target: t, checks: make([]health, len(t.Checks))}
-	for i := range t.Checks {
-		a.checks[i] = t.unclaimed(&t.Checks[i], addr)
+// initial returns what the target stands for before it is resolved, unclaimed.
+func (t *target) initial(lones *[]lone) *[]*address {
+	switch {
+	case t.Kind == model.Address:
+		return take(lones, 1)[0].stand(t, t.Addr)
+	case t.nameOnly():
+		return &[]*address{newAddress(t, netip.IPv4Unspecified())}
+	default:
+		return new([]*address)
 	}
+}
+
+func newAddress(t *target, addr netip.Addr) *address {
+	a := new(address)
+	a.become(t, addr, make([]health, len(t.Checks)))
 	return a
+}
+
+// become makes it an address of the target, unclaimed. checks is room for the health of
+// each of the target's.
+func (a *address) become(t *target, addr netip.Addr, checks []health) {
+	a.Addr, a.target, a.checks = addr, t, checks
+	for i := range t.Checks {
+		checks[i] = t.unclaimed(&t.Checks[i], addr)
+	}
 }
 
 // nameOnly reports whether the target is an alias for types other than those of

@@ -16,11 +16,15 @@ func (s *step) allPicks() []Pick {
 	if len(s.options) == 1 {
 		return s.options[0].picks
 	}
-	var all []Pick
+	count := 0
 	for i := range s.options {
 		if s.options[i].child != nil {
 			return nil
 		}
+		count += len(s.options[i].picks)
+	}
+	all := make([]Pick, 0, count)
+	for i := range s.options {
 		all = append(all, s.options[i].picks...)
 	}
 	return all

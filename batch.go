@@ -1,0 +1,78 @@
+package failover
+
+import (
+	"net/netip"
+
+	"github.com/coredns-failover/failover/plugin/model"
+)
+
+// batch is room for the records of a handler and for what begins and ends with them:
+// a few large things instead of many small ones, which cost the garbage collector
+// most. What a reload hands on from record to record is not in it, for it would keep
+// all the rest.
+type batch struct {
+	records []record
+	tiers   [][]*target
+	members []*target // of tiers
+	targets []target
+	lones   []lone
+}
+
+func newBatch(records []model.Record) *batch {
+	var tiers, targets int
+	for i := range records {
+		tiers += len(records[i].Tiers)
+		for _, tier := range records[i].Tiers {
+			targets += len(tier)
+		}
+	}
+	return &batch{
+		make([]record, len(records)), make([][]*target, tiers), make([]*target, targets), make([]target, targets),
+		newLones(records),
+	}
+}
+
+// take takes n values out of a room.
+func take[T any](room *[]T, n int) []T {
+	taken := (*room)[:n:n]
+	*room = (*room)[n:]
+	return taken
+}
+
+// lone is all that a target stands for that is an address, as most are. It may have a
+// check, as most do.
+type lone struct {
+	address
+	list  []*address
+	at    [1]*address
+	check [1]health
+}
+
+// newLones returns room for the lone addresses of records.
+func newLones(records []model.Record) []lone {
+	n := 0
+	for i := range records {
+		for _, tier := range records[i].Tiers {
+			for j := range tier {
+				if tier[j].Kind == model.Address {
+					n++
+				}
+			}
+		}
+	}
+	return make([]lone, n)
+}
+
+// stand makes it what the target stands for: addr.
+func (l *lone) stand(t *target, addr netip.Addr) *[]*address {
+	checks := l.check[:]
+	if n := len(t.Checks); n <= len(checks) {
+		checks = checks[:n]
+	} else {
+		checks = make([]health, n)
+	}
+	l.become(t, addr, checks)
+	l.at[0] = &l.address
+	l.list = l.at[:]
+	return &l.list
+}
