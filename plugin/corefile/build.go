@@ -35,5 +35,5 @@ func (r *record) buildTier(targets []target, name string, shared []model.Check, 
 		tier[i] = targets[i].answer
 		tier[i].TargetOptions = known.targetOptions(options)
 	}
-	return tier, nil
+	return known.tiers.like(tier), nil
 }

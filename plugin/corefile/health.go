@@ -79,7 +79,7 @@ func (h *health) forRecord(name string, known *known) ([]model.Check, error) {
 		}
 		seen[checks[i]] = c
 	}
-	return known.list(checks), nil
+	return known.checks.like(checks), nil
 }
 
 // healthOf returns what decides the target's health: its own word or the

@@ -11,40 +11,47 @@ import (
 // known is what the records of a server block may share: those that a program or a
 // snippet writes are mostly alike.
 type known struct {
-	seed    maphash.Seed
-	checks  map[uint64][]model.Check
+	checks  lists[model.Check]
+	tiers   lists[model.Target]
 	options map[plainOptions]*model.TargetOptions
 	last    *model.Settings // of the record before
 }
 
 func newKnown() *known {
 	return &known{
-		seed: maphash.MakeSeed(), checks: make(map[uint64][]model.Check),
+		checks: newLists[model.Check](), tiers: newLists[model.Target](),
 		options: make(map[plainOptions]*model.TargetOptions),
 	}
 }
 
-// list returns the list of checks that equals one, which is that if it is the first.
-// They are known by their hash. Two that have the same one and differ are rare, and
+// lists are known by their hash. Two that have the same one and differ are rare, and
 // the second is not shared.
-func (k *known) list(checks []model.Check) []model.Check {
+type lists[T comparable] struct {
+	seed  maphash.Seed
+	bySum map[uint64][]T
+}
+
+func newLists[T comparable]() lists[T] { return lists[T]{maphash.MakeSeed(), make(map[uint64][]T)} }
+
+// like returns the list that equals one, which is that if it is the first.
+func (l *lists[T]) like(list []T) []T {
 	type link struct {
 		before uint64
-		check  model.Check
+		value  T
 	}
 	var sum uint64
-	for i := range checks {
-		sum = maphash.Comparable(k.seed, link{sum, checks[i]})
+	for i := range list {
+		sum = maphash.Comparable(l.seed, link{sum, list[i]})
 	}
-	first, found := k.checks[sum]
+	first, found := l.bySum[sum]
 	switch {
 	case !found:
-		k.checks[sum] = checks
-		return checks
-	case slices.Equal(first, checks):
+		l.bySum[sum] = list
+		return list
+	case slices.Equal(first, list):
 		return first
 	default:
-		return checks
+		return list
 	}
 }
 
