@@ -14,8 +14,8 @@ import (
 // answer is what the questions of one family for a record are answered with,
 // until the health of a target changes. It is read-only.
 type answer struct {
+	// What every question reads comes first, as in record.
 	policy.Decision
-	record *record
 	family policy.Family
 	// unresolved is whether a target that may be answered is an alias of which
 	// nothing is known yet, so that a question must wait for that.
@@ -24,6 +24,7 @@ type answer struct {
 	// says nothing.
 	guessed bool
 
+	record *record
 	// actual is the decision by health as it is: Decision itself, unless the record
 	// observes.
 	actual *policy.Decision

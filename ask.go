@@ -78,7 +78,7 @@ func (f *foreground) Ask(ctx context.Context, q *dns.Msg) (*dns.Msg, error) {
 		opt := q.IsEdns0()
 		opt.Option = append(opt.Option, subnet)
 	}
-	ctx = through(ctx, &via{records: []*record{f.query.answer.record}})
+	ctx = through(ctx, &via{records: []*record{f.query.record}})
 	reply, err := replyOf(askHandler(ctx, f.handler, f.query.w, q))
 	if err != nil {
 		return nil, err

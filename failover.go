@@ -115,6 +115,7 @@ func (f *Failover) others(ctx context.Context, w dns.ResponseWriter, r *dns.Msg)
 type query struct {
 	w      dns.ResponseWriter
 	r      *dns.Msg
+	record *record
 	answer *answer
 	who    policy.Client // nil where nothing depends on it
 	// learned are the addresses that only the question has told of.
@@ -123,7 +124,7 @@ type query struct {
 
 // ttl is that of a reply with what was chosen.
 func (q *query) ttl(c policy.Choice) time.Duration {
-	return q.answer.record.ttl(q.answer.family, c.Tier, q.learned...)
+	return q.record.ttl(q.answer.family, c.Tier, q.learned...)
 }
 
 // answer answers a question with what the record has now.
@@ -142,7 +143,7 @@ func (f *Failover) answer(
 		rec.resolve(ctx)
 		a = rec.answers[family].Load()
 	}
-	q := &query{w: w, r: r, answer: a, who: rec.client(ctx, w, r)}
+	q := &query{w: w, r: r, record: rec, answer: a, who: rec.client(ctx, w, r)}
 	var picks [mostPicks]policy.Pick
 	if rec.next == nil || !isAddress(r.Question[0].Qtype) {
 		return f.settle(ctx, q, a.Choose(q.who, picks[:0]))
@@ -189,7 +190,7 @@ func done(rcode int, err error) outcome { return outcome{rcode: rcode, err: err}
 
 // settle comes to the outcome of what was chosen.
 func (f *Failover) settle(ctx context.Context, q *query, c policy.Choice) outcome {
-	rec, qtype := q.answer.record, q.r.Question[0].Qtype
+	rec, qtype := q.record, q.r.Question[0].Qtype
 	if rec.leaves(c, qtype) {
 		return done(f.pass(ctx, passed{q.w, *q, c.Scope}, q.r, rec))
 	}
@@ -215,13 +216,13 @@ func (f *Failover) settle(ctx context.Context, q *query, c policy.Choice) outcom
 // data replies with the data of the chosen targets.
 func (f *Failover) data(ctx context.Context, q *query, c policy.Choice) outcome {
 	switch {
-	case q.answer.record.cname && isCNAME(c.Picks[0]):
+	case q.record.cname && isCNAME(c.Picks[0]):
 		return f.cname(ctx, q, c)
 	case !isAddress(q.r.Question[0].Qtype):
 		return f.fetch(ctx, q, c)
 	}
 	picks := c.Picks
-	if q.answer.record.aliased {
+	if q.record.aliased {
 		picks = once(picks)
 	}
 	return outcome{w: q.w, reply: q.scoped(message(q.r, picks, q.ttl(c)), c.Scope)}

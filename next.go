@@ -25,7 +25,7 @@ import (
 // Where no candidate is left, the other tiers answer, and where those have none
 // either, what the next plugins said.
 func (f *Failover) answerNext(ctx context.Context, q *query, hoped policy.Choice) outcome {
-	rec, question := q.answer.record, q.r.Question[0]
+	rec, question := q.record, q.r.Question[0]
 	theirs := f.askNext(ctx, q)
 	addrs := theirs.addrs(question)
 	if rec.inFrontOfNext() && len(addrs) == 0 && !theirs.failed() || rec.bySignature(theirs, q.r) {

@@ -16,7 +16,7 @@ import (
 // for: NOERROR with an SOA in the authority section (RFC 2308, 2.2).
 func (f *Failover) noData(ctx context.Context, q *query, c policy.Choice) outcome {
 	m := newReply(q.r)
-	m.Ns = []dns.RR{withTTL(f.soa(ctx, q.w, q.r, q.answer.record), q.ttl(c))}
+	m.Ns = []dns.RR{withTTL(f.soa(ctx, q.w, q.r, q.record), q.ttl(c))}
 	return outcome{w: q.w, reply: q.scoped(m, c.Scope)}
 }
 

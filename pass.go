@@ -32,7 +32,7 @@ func (f *Failover) pass(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, r
 
 // passOn leaves a question that the record answers to the next plugins.
 func (f *Failover) passOn(ctx context.Context, q *query, c policy.Choice) (int, error) {
-	return f.pass(ctx, capped{passed{q.w, *q, c.Scope}, q.ttl(c)}, q.r, q.answer.record)
+	return f.pass(ctx, capped{passed{q.w, *q, c.Scope}, q.ttl(c)}, q.r, q.record)
 }
 
 // inFrontOfNext reports whether the record, which may be nil, is a wildcard

@@ -121,7 +121,7 @@ func txt(q dns.Question, lines []string) []dns.RR {
 // not answer: where what was chosen is not that, and who asks understands it and
 // may know.
 func (q *query) explain(c policy.Choice) {
-	rec := q.answer.record
+	rec := q.record
 	if c.State == policy.Normal || q.r.IsEdns0() == nil || !rec.handler.mayKnow(q.w) {
 		return
 	}

@@ -38,7 +38,7 @@ func addressOf(subnet *dns.EDNS0_SUBNET) (netip.Addr, bool) {
 // is not touched, and what else its OPT says is kept.
 func (q *query) scoped(m *dns.Msg, bits int) *dns.Msg {
 	asked := subnetOf(q.r)
-	if asked == nil || bits == 0 && !q.answer.record.asksClient {
+	if asked == nil || bits == 0 && !q.record.asksClient {
 		return m
 	}
 	mine := *asked
