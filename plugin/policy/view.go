@@ -49,6 +49,7 @@ func (r *Record) views(f Family) []view {
 
 func (r *Record) view(at int, tier Tier, f Family) view {
 	v := view{at: at, size: len(tier), family: f}
+	v.serving, v.eligible = make([]option, 0, len(tier)), make([]option, 0, len(tier))
 	for i := range tier {
 		v.add(&tier[i], i)
 	}
