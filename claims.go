@@ -100,8 +100,8 @@ func (cl *claims) end() {
 	cl.ended = true
 }
 
-// model returns the n-th check of an address.
-func (cl *claims) model(a *address, n int) model.Check {
+// model returns the n-th check of an address: that of the target, unless it differs.
+func (cl *claims) model(a *address, n int) *model.Check {
 	m := a.target.Checks[n]
 	m.TLS = m.TLS.In(cl.root)
 	if host := a.host(); host != "" && hostless(m) {
@@ -110,7 +110,10 @@ func (cl *claims) model(a *address, n int) model.Check {
 		}
 		m.Host = host
 	}
-	return m
+	if m == a.target.Checks[n] {
+		return &a.target.Checks[n]
+	}
+	return new(m)
 }
 
 func (cl *claims) spec(a *address, n int) (engine.Spec[owner], error) {
@@ -121,7 +124,7 @@ func (cl *claims) spec(a *address, n int) (engine.Spec[owner], error) {
 	m := &a.target.Checks[n]
 	key := pace{m.Type, m.Schedule, m.Threshold}
 	if cl.settings[key] == nil {
-		cl.settings[key] = settings(*m)
+		cl.settings[key] = settings(m)
 	}
 	return engine.Spec[owner]{Prober: prober, Settings: cl.settings[key]}, nil
 }
@@ -129,7 +132,7 @@ func (cl *claims) spec(a *address, n int) (engine.Spec[owner], error) {
 func (cl *claims) prober(a *address, n int) (engine.Prober, error) {
 	m := cl.model(a, n)
 	if m.Type == model.Heartbeat {
-		return newHeartbeat(&healthcheck.beats, &m), nil
+		return newHeartbeat(&healthcheck.beats, m), nil
 	}
 	kit := cl.kit
 	if a.host() != "" {
@@ -141,7 +144,7 @@ func (cl *claims) prober(a *address, n int) (engine.Prober, error) {
 	return kit.Prober(m, a.Addr)
 }
 
-func settings(m model.Check) *engine.Settings {
+func settings(m *model.Check) *engine.Settings {
 	return &engine.Settings{
 		Schedule:  engine.Schedule(m.Schedule),
 		Threshold: verdict.Threshold(m.Threshold),

@@ -19,12 +19,11 @@ func (c *configuration) newGuard() (*guard, error) {
 	if check == nil {
 		return nil, nil
 	}
-	m := *check
-	prober, err := probe.NewKit().Prober(m, netip.Addr{})
+	prober, err := probe.NewKit().Prober(check, netip.Addr{})
 	if err != nil {
 		return nil, err
 	}
-	return &guard{identify(m, netip.Addr{}), engine.Spec[owner]{Prober: prober, Settings: settings(m)}}, nil
+	return &guard{identify(check, netip.Addr{}), engine.Spec[owner]{Prober: prober, Settings: settings(check)}}, nil
 }
 
 // guard puts the guard of the configuration that serves into place.

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unique"
 
 	"github.com/coredns-failover/failover/plugin/engine"
 	"github.com/coredns-failover/failover/plugin/model"
@@ -54,15 +53,15 @@ func newHealthchecks() *healthchecks {
 // identity tells one check from another by everything that matters to its
 // result. Files count by their path: each probe uses what they hold by then.
 type identity struct {
-	check unique.Handle[model.Check]
+	check model.Check
 	addr  netip.Addr // zero where the check probes an address of its own
 }
 
-func identify(m model.Check, addr netip.Addr) identity {
+func identify(m *model.Check, addr netip.Addr) identity {
 	if m.Address != "" {
 		addr = netip.Addr{}
 	}
-	return identity{unique.Make(m), addr}
+	return identity{*m, addr}
 }
 
 // owner of a claim: one check of one address of a target.

@@ -52,7 +52,7 @@ func BenchmarkWatched(b *testing.B) {
 	all := make([]*probe.Watched, min(b.N, 4000)) // a listener's backlog
 	before := rig.Heap()
 	for i := range all {
-		w, err := kit.Watched(poller, tcpCheck(server), server.Addr())
+		w, err := kit.Watched(poller, new(tcpCheck(server)), server.Addr())
 		if err != nil {
 			b.Fatal(err)
 		}

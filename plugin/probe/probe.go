@@ -16,12 +16,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"net"
 	"net/netip"
 	"regexp"
 	"strconv"
 	"time"
-	"unique"
 
 	"github.com/coredns-failover/failover/plugin/model"
 )
@@ -81,7 +81,7 @@ func inverted(err error) error {
 // plan is a check made ready for its probes. It is read-only once a Kit has
 // made it, but for what files keeps, which has a lock of its own.
 type plan struct {
-	check   model.Check
+	check   *model.Check
 	pattern *regexp.Regexp // of body_regexp, nil without
 	files   *files
 }
@@ -126,7 +126,10 @@ func (e *execution) serverName() string {
 // the check itself, compiled expressions, the contents of files. It keeps all that
 // it ever made. It must not be used by several goroutines at once.
 type Kit struct {
-	plans    map[unique.Handle[model.Check]]*plan // a handle is small, and a check is not
+	seed maphash.Seed
+	// plans are known by the hash of their check. Two that have the same one and differ
+	// are rare, and the second is not shared.
+	plans    map[uint64]*plan
 	patterns map[string]*regexp.Regexp
 	files    map[model.TLSOptions]*files
 }
@@ -134,29 +137,30 @@ type Kit struct {
 // NewKit returns a Kit without content.
 func NewKit() *Kit {
 	return &Kit{
-		plans:    make(map[unique.Handle[model.Check]]*plan),
+		seed:     maphash.MakeSeed(),
+		plans:    make(map[uint64]*plan),
 		patterns: make(map[string]*regexp.Regexp),
 		files:    make(map[model.TLSOptions]*files),
 	}
 }
 
 // Prober returns the prober of check for addr, or for check.Address where that
-// is set. It fails on a type that no probe exists for, or on a bad expression;
-// package corefile lets neither through.
-func (k *Kit) Prober(check model.Check, addr netip.Addr) (Prober, error) {
-	key := unique.Make(check)
-	ready, ok := k.plans[key]
-	if !ok {
+// is set. The check must not change from then on. It fails on a type that no probe
+// exists for, or on a bad expression; package corefile lets neither through.
+func (k *Kit) Prober(check *model.Check, addr netip.Addr) (Prober, error) {
+	hash := maphash.Comparable(k.seed, *check)
+	ready := k.plans[hash]
+	if ready == nil || *ready.check != *check {
 		var err error
 		if ready, err = k.prepare(check); err != nil {
 			return Prober{}, err
 		}
-		k.plans[key] = ready
+		k.plans[hash] = ready
 	}
 	return Prober{plan: ready, addr: addr}, nil
 }
 
-func (k *Kit) prepare(check model.Check) (*plan, error) {
+func (k *Kit) prepare(check *model.Check) (*plan, error) {
 	if types[check.Type] == nil {
 		return nil, fmt.Errorf("no probe for checks of type %q", check.Type)
 	}

@@ -34,13 +34,13 @@ func TestMain(m *testing.M) {
 }
 
 func TestUnknownType(t *testing.T) {
-	_, err := probe.NewKit().Prober(model.Check{Type: "smtp"}, netip.Addr{})
+	_, err := probe.NewKit().Prober(&model.Check{Type: "smtp"}, netip.Addr{})
 	wantResult(t, err, `no probe for checks of type "smtp"`)
 }
 
 func TestBadExpression(t *testing.T) {
 	check := model.Check{Type: model.HTTP, Expect: model.Expect{BodyRegexp: "("}}
-	_, err := probe.NewKit().Prober(check, netip.Addr{})
+	_, err := probe.NewKit().Prober(&check, netip.Addr{})
 	wantResult(t, err, "body_regexp: error parsing regexp: missing closing ): `(`")
 }
 
@@ -90,7 +90,7 @@ func TestIdleProberIsSmall(t *testing.T) {
 	check := httpCheck(netip.MustParseAddrPort("127.0.0.1:80"))
 	check.Expect.BodyRegexp = "(ok|fine){1,100}"
 	again := func() {
-		if _, err := kit.Prober(check, netip.IPv6Loopback()); err != nil {
+		if _, err := kit.Prober(&check, netip.IPv6Loopback()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -160,7 +160,7 @@ func run(t testing.TB, check model.Check, server netip.AddrPort) error {
 
 func prober(t testing.TB, check model.Check, server netip.AddrPort) probe.Prober {
 	t.Helper()
-	prober, err := probe.NewKit().Prober(check, server.Addr())
+	prober, err := probe.NewKit().Prober(&check, server.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}

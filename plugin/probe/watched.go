@@ -42,7 +42,7 @@ type line interface {
 // Watched returns the prober of check for addr that keeps a connection open. At
 // most as many connections are kept open as poller allows; beyond that there is
 // none.
-func (k *Kit) Watched(poller *watch.Poller, check model.Check, addr netip.Addr) (*Watched, error) {
+func (k *Kit) Watched(poller *watch.Poller, check *model.Check, addr netip.Addr) (*Watched, error) {
 	p, err := k.Prober(check, addr)
 	return &Watched{prober: p, poller: poller}, err
 }

@@ -29,7 +29,7 @@ func watchFrom(t testing.TB, check model.Check, server netip.AddrPort) *watching
 	}
 	w := &watching{roused: make(chan struct{}, 1000)}
 	var err error
-	if w.Watched, err = probe.NewKit().Watched(watch.New(100), check, server.Addr()); err != nil {
+	if w.Watched, err = probe.NewKit().Watched(watch.New(100), &check, server.Addr()); err != nil {
 		t.Fatal(err)
 	}
 	w.Watch(func() { w.roused <- struct{}{} })
@@ -272,7 +272,7 @@ func TestWatchedAreLimited(t *testing.T) {
 	kit, poller := probe.NewKit(), watch.New(1)
 	var open int
 	for range 3 {
-		w, err := kit.Watched(poller, check, server.Addr())
+		w, err := kit.Watched(poller, &check, server.Addr())
 		if err != nil {
 			t.Fatal(err)
 		}
