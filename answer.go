@@ -7,8 +7,6 @@ import (
 	"github.com/coredns-failover/failover/plugin/model"
 	"github.com/coredns-failover/failover/plugin/policy"
 	"github.com/coredns-failover/failover/plugin/status"
-
-	"github.com/miekg/dns"
 )
 
 // answer is what the questions of one family for a record are answered with,
@@ -138,72 +136,6 @@ func (t *target) ttl(f policy.Family) time.Duration {
 	default:
 		return forever
 	}
-}
-
-// reply is a message with room for its question, to be allocated at once.
-type reply struct {
-	dns.Msg
-	question [1]dns.Question
-}
-
-// newReply returns an authoritative reply to r without data.
-func newReply(r *dns.Msg) *dns.Msg {
-	m := new(reply)
-	m.Id = r.Id
-	m.Response = true
-	m.Authoritative = true
-	m.RecursionDesired = r.RecursionDesired
-	m.CheckingDisabled = r.CheckingDisabled
-	m.question[0] = r.Question[0]
-	m.Question = m.question[:]
-	return &m.Msg
-}
-
-// message returns the reply to r that holds the picked addresses. Every query
-// gets records of its own, since the handlers above change them in place. The
-// owner has the case of the question (DNS 0x20).
-func message(r *dns.Msg, picks []policy.Pick, ttl time.Duration) *dns.Msg {
-	m := newReply(r)
-	q := r.Question[0]
-	m.Answer = rrs(dns.RR_Header{Name: q.Name, Rrtype: q.Qtype, Class: q.Qclass, Ttl: uint32(ttl / time.Second)}, picks)
-	return m
-}
-
-// rrs returns the records that hold the picked addresses, all of the type that
-// hdr has.
-func rrs(hdr dns.RR_Header, picks []policy.Pick) []dns.RR {
-	if hdr.Rrtype == dns.TypeA {
-		return rrs4(hdr, picks)
-	}
-	return rrs6(hdr, picks)
-}
-
-func rrs4(hdr dns.RR_Header, picks []policy.Pick) []dns.RR {
-	type rr struct {
-		dns.A
-		ip [4]byte
-	}
-	all, mine := make([]dns.RR, len(picks)), make([]rr, len(picks))
-	for i, p := range picks {
-		mine[i].Hdr, mine[i].ip = hdr, p.Addr.As4()
-		mine[i].A.A = mine[i].ip[:]
-		all[i] = &mine[i].A
-	}
-	return all
-}
-
-func rrs6(hdr dns.RR_Header, picks []policy.Pick) []dns.RR {
-	type rr struct {
-		dns.AAAA
-		ip [16]byte
-	}
-	all, mine := make([]dns.RR, len(picks)), make([]rr, len(picks))
-	for i, p := range picks {
-		mine[i].Hdr, mine[i].ip = hdr, p.Addr.As16()
-		mine[i].AAAA.AAAA = mine[i].ip[:]
-		all[i] = &mine[i].AAAA
-	}
-	return all
 }
 
 // ofType returns the picks whose addresses are of that type.

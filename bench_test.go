@@ -115,24 +115,24 @@ var (
 	wildcard  = strings.Replace(pair, "www", "*.apps", 1)
 )
 
-// questions are answered with a message, a list of records and the records, each an
-// allocation. Where the answer depends on the client it takes one more for who that
-// is; and where that has told its network, two for telling how much of it the answer
-// is good for.
+// questions are answered with a message that has its record in it, or with a message, a
+// list of records and the records, each an allocation. Where the answer depends on the
+// client it takes one more for who that is; and where that has told its network, two
+// for telling how much of it the answer is good for.
 var questions = []asked{
-	{"one", pair, "www.example.org.", dns.TypeA, false, 3},
-	{"one-subnet", pair, "www.example.org.", dns.TypeA, true, 3},
+	{"one", pair, "www.example.org.", dns.TypeA, false, 1},
+	{"one-subnet", pair, "www.example.org.", dns.TypeA, true, 1},
 	{"nodata", pair, "www.example.org.", dns.TypeAAAA, false, 3},
-	{"wildcard", wildcard, "a.b.apps.example.org.", dns.TypeA, false, 3},
+	{"wildcard", wildcard, "a.b.apps.example.org.", dns.TypeA, false, 1},
 	asked{name: "8-of-64", allocations: 3}.record("limit 8\n " + many()),
-	asked{name: "weighted", allocations: 3}.record("policy weighted", weights...),
-	asked{name: "weighted-subnet", subnet: true, allocations: 3}.record("policy weighted", weights...),
-	asked{name: "sticky", allocations: 4}.record("policy sticky", weights...),
-	asked{name: "sticky-subnet", subnet: true, allocations: 6}.record("policy sticky", weights...),
-	asked{name: "clients", allocations: 4}.record("policy clients", networks...),
-	asked{name: "clients-subnet", subnet: true, allocations: 6}.record("policy clients", networks...),
+	asked{name: "weighted", allocations: 1}.record("policy weighted", weights...),
+	asked{name: "weighted-subnet", subnet: true, allocations: 1}.record("policy weighted", weights...),
+	asked{name: "sticky", allocations: 2}.record("policy sticky", weights...),
+	asked{name: "sticky-subnet", subnet: true, allocations: 4}.record("policy sticky", weights...),
+	asked{name: "clients", allocations: 2}.record("policy clients", networks...),
+	asked{name: "clients-subnet", subnet: true, allocations: 4}.record("policy clients", networks...),
 	asked{name: "nearest", allocations: 4}.record("policy nearest", locations...),
-	asked{name: "fastest", allocations: 3}.record("policy fastest", weights...),
+	asked{name: "fastest", allocations: 1}.record("policy fastest", weights...),
 	{"passed-name", pair, "www.example.net.", dns.TypeA, false, 1},
 	{"passed-below-wildcards", wildcard, "www.example.net.", dns.TypeA, false, 1},
 	{"passed-type", pair, "www.example.org.", dns.TypeMX, false, 2},
