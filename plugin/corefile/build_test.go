@@ -62,6 +62,9 @@ func TestEqualSettingsAreShared(t *testing.T) {
 	if a.Settings != b.Settings || a.Settings != c.Settings || a.Settings == d.Settings {
 		t.Errorf("settings are at %p, %p, %p and %p", a.Settings, b.Settings, c.Settings, d.Settings)
 	}
+	if &a.Tiers[0][0] != &b.Tiers[0][0] || &a.Tiers[0][0] == &c.Tiers[0][0] || &c.Tiers[0][0] == &d.Tiers[0][0] {
+		t.Errorf("targets are at %p, %p, %p and %p", a.Tiers[0], b.Tiers[0], c.Tiers[0], d.Tiers[0])
+	}
 	primary, drained := a.Tiers[0][0], a.Tiers[1][0]
 	if primary.TargetOptions != c.Tiers[0][1].TargetOptions || primary.TargetOptions == drained.TargetOptions {
 		t.Errorf("a target has options of its own: %+v, %+v, %+v",

@@ -72,13 +72,16 @@ const never = time.Duration(math.MinInt64)
 // time is never.
 func (h *hub[O]) since(t time.Time) time.Duration { return t.Sub(h.began) }
 
-// told returns the time of an instant, by how long ago it is now: a clock that was
-// wrong when the machine booted may have been set meanwhile.
+// told returns the time of an instant by the clock as it is set now: it may have been
+// wrong when the machine booted. Of the same instant it is the same while nobody sets
+// the clock, which is read beside the monotonic one and never at the same moment.
 func (h *hub[O]) told(instant time.Duration, now time.Time) time.Time {
 	if instant == never {
 		return time.Time{}
 	}
-	return now.Add(instant - h.since(now))
+	began := h.began.Round(0)
+	set := now.Round(0).Sub(began) - h.since(now)
+	return began.Add(instant + set.Round(10*time.Millisecond))
 }
 
 // now is how long the engine has been there.

@@ -31,7 +31,8 @@ type Block struct {
 type Record struct {
 	// Name is lower case and fully qualified; a wildcard's first label is "*".
 	Name string
-	// Tiers in order of preference: Tiers[0] is the primary. None is empty.
+	// Tiers in order of preference: Tiers[0] is the primary. None is empty. Records with
+	// the same targets may share them.
 	Tiers []Tier
 	*Settings
 }
