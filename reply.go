@@ -53,7 +53,7 @@ func single(r *dns.Msg, hdr dns.RR_Header, addr netip.Addr) *dns.Msg {
 			answer [1]dns.RR
 			rr4
 		}
-		m.answer[0] = m.rr4.set(hdr, addr)
+		m.answer[0] = m.set(hdr, addr)
 		m.Answer = m.answer[:]
 		return m.to(r)
 	}
@@ -62,7 +62,7 @@ func single(r *dns.Msg, hdr dns.RR_Header, addr netip.Addr) *dns.Msg {
 		answer [1]dns.RR
 		rr6
 	}
-	m.answer[0] = m.rr6.set(hdr, addr)
+	m.answer[0] = m.set(hdr, addr)
 	m.Answer = m.answer[:]
 	return m.to(r)
 }
