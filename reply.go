@@ -70,17 +70,16 @@ func single(r *dns.Msg, hdr dns.RR_Header, addr netip.Addr) *dns.Msg {
 // rrs returns the records that hold the picked addresses, all of the type that
 // hdr has.
 func rrs(hdr dns.RR_Header, picks []policy.Pick) []dns.RR {
-	all := make([]dns.RR, len(picks))
 	if hdr.Rrtype == dns.TypeA {
-		room := make([]rr4, len(picks))
-		for i, p := range picks {
-			all[i] = room[i].set(hdr, p.Addr)
-		}
-		return all
+		return fill(hdr, picks, (*rr4).set)
 	}
-	room := make([]rr6, len(picks))
+	return fill(hdr, picks, (*rr6).set)
+}
+
+func fill[T any](hdr dns.RR_Header, picks []policy.Pick, set func(*T, dns.RR_Header, netip.Addr) dns.RR) []dns.RR {
+	all, room := make([]dns.RR, len(picks)), make([]T, len(picks))
 	for i, p := range picks {
-		all[i] = room[i].set(hdr, p.Addr)
+		all[i] = set(&room[i], hdr, p.Addr)
 	}
 	return all
 }
