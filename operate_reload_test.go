@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coredns-failover/failover/internal/eventually"
 	"github.com/coredns-failover/failover/plugin/state"
 	"github.com/coredns-failover/failover/plugin/status"
 
@@ -271,7 +272,7 @@ func TestVerdictThatNoProbeConfirmsGetsOld(t *testing.T) {
 				c := handler().records[0].tiers[0][0].list()[0].checks[0]
 				s.await("a probe", func() bool { return !c.Status().Probed.IsZero() })
 			})
-			if got := kept(t, path).Verdicts; len(got) != 1 || got[0].AsOf.Sub(asOf).Abs() > time.Millisecond {
+			if got := kept(t, path).Verdicts; len(got) != 1 || !got[0].AsOf.Equal(asOf) {
 				t.Errorf("the verdict that was known at %v is kept as %+v", asOf, got)
 			}
 		})
@@ -291,7 +292,7 @@ func TestSharedVerdictThatIsNotConfirmedGetsOld(t *testing.T) {
 	remembering(t, m, f)
 	verdicts := f.knownVerdicts()
 	for _, v := range verdicts {
-		if v.AsOf.Sub(asOf).Abs() > time.Millisecond {
+		if !v.AsOf.Equal(asOf) {
 			t.Errorf("it is kept as %+v", v)
 		}
 	}
@@ -482,7 +483,7 @@ func TestOperatingDuringAStormOfReloads(t *testing.T) {
 		all.Wait()
 	})
 	healthcheck.operations.ending.Wait()
-	await(t, "its goroutines to end", func() bool { return runtime.NumGoroutine() <= before+1 })
+	eventually.True(t, "its goroutines to end", func() bool { return runtime.NumGoroutine() <= before+1 })
 	for name, n := range map[string]int{"admins": len(healthcheck.operations.admins.shared), "notifiers": len(healthcheck.operations.notifiers.shared)} {
 		if n > 0 {
 			t.Errorf("%d %s are left", n, name)

@@ -99,12 +99,14 @@ type Check[O comparable] struct {
 	recent  recent
 	err     error
 	took    time.Duration
-	// Instants are counted from hub.began: there are tens of thousands of checks, and
-	// a time.Time is three times as large.
-	since, asOf, probed time.Duration
-	due                 time.Duration // when the next probe is to start
+	since   time.Duration // instants, as due
+	asOf    time.Duration
+	probed  time.Duration
+	due     time.Duration // when the next probe is to start
 
-	owners []O        // of the claims, oldest first
+	// owners are those of the claims, oldest first. They change while the engine is
+	// locked too, and then are never none, so that the index may read them.
+	owners []O
 	flight *flight[O] // the probe in flight, or nil
 }
 
@@ -125,9 +127,10 @@ func (c *Check[O]) adopt(s Start) {
 		return
 	}
 	c.state.Verdict = s.Verdict
-	c.asOf = c.hub.since(s.AsOf)
+	shift := c.hub.shift(time.Now())
+	c.asOf = c.hub.instant(s.AsOf, shift)
 	if !s.Since.IsZero() {
-		c.since = c.hub.since(s.Since)
+		c.since = c.hub.instant(s.Since, shift)
 	}
 	c.cell.Store(uint32(s.Verdict))
 }
@@ -144,10 +147,10 @@ func (c *Check[O]) Connect() time.Duration { return time.Duration(c.connect.Load
 func (c *Check[O]) Status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now()
+	shift := c.hub.shift(time.Now())
 	return Status{
 		Verdict: c.state.Verdict, Broken: c.broken,
-		Since: c.hub.told(c.since, now), AsOf: c.hub.told(c.asOf, now), Probed: c.hub.told(c.probed, now),
+		Since: c.hub.told(c.since, shift), AsOf: c.hub.told(c.asOf, shift), Probed: c.hub.told(c.probed, shift),
 		Took: c.took, Err: c.err,
 	}
 }

@@ -8,7 +8,6 @@
 package engine
 
 import (
-	"math"
 	"sync"
 	"time"
 
@@ -19,10 +18,10 @@ import (
 // together: one second per thousand checks.
 const spread = time.Millisecond
 
-// Owner is who has a claim on a check. No two claims have the same.
+// Owner is who has a claim on a check.
 type Owner[K any] interface {
 	comparable
-	// Key identifies the check. It never changes.
+	// Key identifies the check. It never changes, and must not call the engine.
 	Key() K
 }
 
@@ -56,36 +55,14 @@ type Engine[K comparable, O Owner[K]] struct {
 
 // hub is what all checks of an engine have in common.
 type hub[O comparable] struct {
+	clock
 	reporter  Reporter[O] // read-only after New
-	began     time.Time   // read-only after New
 	timetable timetable[O]
 	answers   budget[O]      // of probes of checks whose target answered the last time
 	hangs     budget[O]      // of those that waited for it in vain, which keep no others waiting
 	running   sync.WaitGroup // probes in flight
 	guard     guard[O]
 }
-
-// never is the instant of what has not happened.
-const never = time.Duration(math.MinInt64)
-
-// since is how long after the beginning of the engine a time is; that of the zero
-// time is never.
-func (h *hub[O]) since(t time.Time) time.Duration { return t.Sub(h.began) }
-
-// told returns the time of an instant by the clock as it is set now: it may have been
-// wrong when the machine booted. Of the same instant it is the same while nobody sets
-// the clock, which is read beside the monotonic one and never at the same moment.
-func (h *hub[O]) told(instant time.Duration, now time.Time) time.Time {
-	if instant == never {
-		return time.Time{}
-	}
-	began := h.began.Round(0)
-	set := now.Round(0).Sub(began) - h.since(now)
-	return began.Add(instant + set.Round(10*time.Millisecond))
-}
-
-// now is how long the engine has been there.
-func (h *hub[O]) now() time.Duration { return time.Since(h.began) }
 
 // New returns an engine without checks and guard. It runs at most limit probes at
 // once of targets that took less than half of their timeout the last time, and
@@ -144,7 +121,8 @@ func (e *Engine[K, O]) Release(owner O) {
 	}
 }
 
-// Retain releases every claim whose owner is not live, as Release does.
+// Retain releases every claim whose owner is not live, as Release does. live must not
+// call the engine, nor a check.
 func (e *Engine[K, O]) Retain(live func(O) bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// index finds checks by their keys. It holds but a hash of each, a fifth of what the
-// keys take up: the owner of a check tells the key itself.
+// index finds checks by their keys. It holds but a hash of each, since keys may be
+// large: the owner of a check tells the key itself.
 type index[K comparable, O Owner[K]] struct {
 	hash  func(K) uint64
 	first map[uint64]*Check[O]
