@@ -26,8 +26,8 @@ type past struct {
 	answers  [policy.Any + 1]told // by family
 	verdicts []verdict.Verdict    // of its targets, in their order; unknown is not told
 
-	mu          sync.Mutex
-	transitions []status.Transition // oldest first
+	mu      sync.Mutex
+	history *history // nil if there is none, as for most
 }
 
 // told is what is told of a decision. The zero value is nothing.
@@ -67,20 +67,35 @@ func (p *past) turnTo(r *record) {
 // mostPast is how many transitions a record remembers.
 const mostPast = 100
 
+// history is the last transitions, in a ring.
+type history struct {
+	ring   []status.Transition
+	oldest int // its place, once the ring is full
+}
+
 func (p *past) add(t status.Transition) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.transitions) == mostPast {
-		p.transitions = append(p.transitions[:0], p.transitions[1:]...)
+	if p.history == nil {
+		p.history = new(history)
 	}
-	p.transitions = append(p.transitions, t)
+	h := p.history
+	if len(h.ring) < mostPast {
+		h.ring = append(h.ring, t)
+		return
+	}
+	h.ring[h.oldest] = t
+	h.oldest = (h.oldest + 1) % mostPast
 }
 
 // newest returns the transitions, newest first.
 func (p *past) newest() []status.Transition {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	all := append([]status.Transition{}, p.transitions...)
+	all := []status.Transition{}
+	if h := p.history; h != nil {
+		all = append(append(all, h.ring[h.oldest:]...), h.ring[:h.oldest]...)
+	}
 	slices.Reverse(all)
 	return all
 }

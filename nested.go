@@ -59,6 +59,9 @@ func (r *record) rank() int32 {
 // withParents returns records and all above them, each once and after those
 // below it.
 func withParents(records ...*record) []*record {
+	if len(records) == 1 && len(records[0].parents) == 0 {
+		return records // as most are
+	}
 	seen := make(map[*record]bool)
 	var all []*record
 	for len(records) > 0 {

@@ -30,7 +30,7 @@ func (n *nested) serves(q *query) bool {
 // target is eligible when any is left. Its candidates, which are for when nothing
 // is eligible, are what the record answers by itself. A record that answers no
 // addresses (NODATA, or another word of its fail mode) has none.
-func (t *Target) nestedOptions(order int, f Family) (eligible, candidate *option) {
+func (t *Target) nestedOptions(order int, f Family) (eligible, candidate option) {
 	own := t.Record.decide(t.Record.views(f))
 	bad := unhealthy(t.Addresses)
 	left, isEligible := own, false
@@ -53,8 +53,8 @@ func (t *Target) nestedOptions(order int, f Family) (eligible, candidate *option
 	return eligible, eligible
 }
 
-func (t *Target) nestedOption(order int, f Family, child *nested) *option {
-	o := &option{Target: t.Target, order: order, child: child}
+func (t *Target) nestedOption(order int, f Family, child *nested) option {
+	o := option{Target: t.Target, order: order, child: child}
 	for _, a := range t.Addresses {
 		if a.Eligible && f.Has(a.Addr) {
 			o.measure(a)

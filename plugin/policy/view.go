@@ -62,13 +62,13 @@ func (r *Record) view(at int, tier Tier, f Family) view {
 func (v *view) add(t *Target, order int) {
 	eligible, candidate := t.options(order, v.family)
 	switch {
-	case candidate == nil:
+	case candidate.none():
 	case t.drained():
-		v.drained = append(v.drained, *candidate)
+		v.drained = append(v.drained, candidate)
 	default:
-		v.serving = append(v.serving, *candidate)
-		if eligible != nil {
-			v.eligible = append(v.eligible, *eligible)
+		v.serving = append(v.serving, candidate)
+		if !eligible.none() {
+			v.eligible = append(v.eligible, eligible)
 		}
 	}
 }
@@ -79,12 +79,12 @@ func (t *Target) drained() bool { return t.Drain || t.Drained }
 // Eligible reports whether the target may be answered to questions of family f.
 func (t *Target) Eligible(f Family) bool {
 	eligible, _ := t.options(0, f)
-	return eligible != nil && !t.drained()
+	return !eligible.none() && !t.drained()
 }
 
 // options are the target with its eligible addresses of family f, and with all
-// of them; nil where there are none. Mostly they are the same.
-func (t *Target) options(order int, f Family) (eligible, candidate *option) {
+// of them. Mostly they are the same.
+func (t *Target) options(order int, f Family) (eligible, candidate option) {
 	if t.Record != nil {
 		return t.nestedOptions(order, f)
 	}
@@ -95,20 +95,19 @@ func (t *Target) options(order int, f Family) (eligible, candidate *option) {
 	return t.option(order, func(a Address) bool { return f.Has(a.Addr) && a.Eligible }), candidate
 }
 
-// option is the target with those of its addresses that count; nil where none does.
-func (t *Target) option(order int, counts func(Address) bool) *option {
-	var o *option
+// option is the target with those of its addresses that count.
+func (t *Target) option(order int, counts func(Address) bool) option {
+	o := option{Target: t.Target, order: order}
 	for _, a := range t.Addresses {
-		if !counts(a) {
-			continue
+		if counts(a) {
+			o.add(a)
 		}
-		if o == nil {
-			o = &option{Target: t.Target, order: order}
-		}
-		o.add(a)
 	}
 	return o
 }
+
+// none reports whether there is nothing to answer.
+func (o *option) none() bool { return len(o.picks) == 0 && o.child == nil }
 
 func (o *option) add(a Address) {
 	o.picks = append(o.picks, Pick{o.Target, a.Addr})
