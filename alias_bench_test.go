@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/coredns-failover/failover/internal/eventually"
 	"github.com/coredns-failover/failover/plugin/resolve"
 
 	"github.com/coredns/coredns/plugin"
@@ -64,14 +64,14 @@ func BenchmarkServeDNSWhileResolving(b *testing.B) {
 			f := handlerOf(b, strings.Replace(pair, "check http", "check none", 1)+"\n"+aliases(n))
 			f.Next = answering(5)
 			start(b, f)
-			for resolved := 0; resolved < n; time.Sleep(time.Millisecond) {
-				resolved = 0
+			eventually.Grows(b, "all aliases to be resolved", int64(n), func() (resolved int64) {
 				for _, r := range f.records {
 					if !r.targets()[0].unresolved() {
 						resolved++
 					}
 				}
-			}
+				return resolved
+			})
 			benchmark(b, f, "www.example.org.", dns.TypeA)
 		})
 	}

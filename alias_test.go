@@ -7,8 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
+	"github.com/coredns-failover/failover/internal/eventually"
 	"github.com/coredns-failover/failover/plugin/verdict"
 
 	"github.com/coredns/coredns/core/dnsserver"
@@ -36,16 +36,6 @@ func start(t testing.TB, f *Failover) {
 		healthcheck.retain(func(*configuration) bool { return true })
 		healthcheck.engine.Wait()
 	})
-}
-
-// await fails the test unless ok becomes true.
-func await(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(Enough); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
 }
 
 // zone is a next plugin that has these records, and that can be changed.
@@ -148,7 +138,7 @@ func TestAnAliasWithoutAnyAnswerIsAFailure(t *testing.T) {
 	start(t, f)
 	expectAnswer(t, f, "www.example.org.", dns.TypeA, "unwritten SERVFAIL <nil>")
 	z.set(t, dns.RcodeSuccess, "lb.example.net. 7 IN A 127.0.0.1")
-	await(t, "an answer", func() bool { return summary(ask(f, "www.example.org.", dns.TypeA)) == "NOERROR 127.0.0.1" })
+	eventually.True(t, "an answer", func() bool { return summary(ask(f, "www.example.org.", dns.TypeA)) == "NOERROR 127.0.0.1" })
 }
 
 // The chain of aliases is none that a Corefile shows: it leads through what the
@@ -171,7 +161,7 @@ func TestAliasesThatLeadBack(t *testing.T) {
 			stand(f, "x.example.net", "127.0.2.1") // from better times
 			stand(f, "y.example.net", "127.0.2.1")
 			start(t, f)
-			await(t, "the end of what was known", func() bool {
+			eventually.True(t, "the end of what was known", func() bool {
 				return f.records[0].targets()[0].naming.name.State().Err != nil
 			})
 			if qtype := dns.TypeMX; !strings.Contains(text, "cname") {

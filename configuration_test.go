@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coredns-failover/failover/internal/eventually"
 	"github.com/coredns-failover/failover/plugin/status"
 
 	"github.com/coredns/caddy"
@@ -149,7 +150,7 @@ func (r *running) ask(name string) string {
 
 func (r *running) await(what string, condition func() bool) {
 	r.Helper()
-	await(r.T, what, condition)
+	eventually.True(r.T, what, condition)
 }
 
 func (r *running) expectChecks(want int) {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/coredns-failover/failover/internal/eventually"
 	"github.com/coredns-failover/failover/plugin/resolve"
 	"github.com/coredns-failover/failover/plugin/verdict"
 
@@ -45,7 +46,7 @@ func resolvedTo(t *testing.T, text string) (*Failover, *zone) {
 
 func awaitSummary(t *testing.T, f *Failover, qname, want string) {
 	t.Helper()
-	await(t, want, func() bool { return summary(ask(f, qname, dns.TypeA)) == want })
+	eventually.True(t, want, func() bool { return summary(ask(f, qname, dns.TypeA)) == want })
 }
 
 const toLB = "failover www.example.org {\n primary lb.example.net\n check tcp 80\n}"

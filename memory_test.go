@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coredns-failover/failover/internal/eventually"
 	"github.com/coredns-failover/failover/plugin/policy"
 	"github.com/coredns-failover/failover/plugin/state"
 	"github.com/coredns-failover/failover/plugin/status"
@@ -107,7 +108,7 @@ func TestHoldOfANameOverARestart(t *testing.T) {
 		s.answers("127.0.0.2")
 	})
 	ended := time.Now()
-	await(t, "max_age to pass", func() bool { return time.Since(ended) > 1100*time.Millisecond })
+	eventually.True(t, "max_age to pass", func() bool { return time.Since(ended) > 1100*time.Millisecond })
 	s := steered{run(t, corefile)}
 	s.await("the alias", func() bool { return s.shown().Tiers[1].Targets[0].Verdict == "healthy" })
 	s.answers("127.0.0.2")

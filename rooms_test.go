@@ -81,6 +81,7 @@ var rooms = map[string]room{
 	"cmd/failoverctl/internal/api": {rooms: []string{"status"}},
 	"cmd/coredns":                  {rooms: []string{""}, others: []string{"github.com/coredns/coredns"}},
 	"cmd/demo":                     {others: []string{"github.com/miekg/dns"}},
+	"internal/eventually":          {},
 	"bench/rig":                    {others: []string{"github.com/miekg/dns"}},
 	"bench/peers":                  {rooms: []string{"/bench/rig"}, others: []string{"github.com/miekg/dns"}},
 }

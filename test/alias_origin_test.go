@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
 )
@@ -20,7 +19,7 @@ type aliasOrigin struct {
 	invent func(dns.Question) []dns.RR // asked first, unless it is nil
 	rcode  int                         // said to everything, unless it is 0
 	mute   bool                        // nothing is said at all
-	delay  time.Duration               // of each reply
+	gate   chan struct{}               // replies wait until it is closed; nil: they do not
 	short  bool                        // CNAMEs are not followed
 	secure bool                        // replies have the AD bit
 	asked  map[string]int              // by opcode, name and type
@@ -131,9 +130,11 @@ func (o *aliasOrigin) ServeDNS(w dns.ResponseWriter, r *dns.Msg) {
 	o.mu.Lock()
 	q := r.Question[0]
 	o.asked[asking(r.Opcode, q.Name, q.Qtype)]++
-	m, mute, delay := o.reply(r), o.mute, o.delay
+	m, mute, gate := o.reply(r), o.mute, o.gate
 	o.mu.Unlock()
-	time.Sleep(delay)
+	if gate != nil {
+		<-gate
+	}
 	if !mute {
 		_ = w.WriteMsg(m)
 	}

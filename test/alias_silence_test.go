@@ -1,6 +1,7 @@
 package test_test
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -151,12 +152,28 @@ func TestAliasFirstQuestionWaits(t *testing.T) {
 	t.Parallel()
 	sites := startTargets(t, 2, ok)
 	origin := startAliasOrigin(t, aliasA("web", sites[1].ip))
-	origin.set(func() { origin.delay = 500 * time.Millisecond })
+	gate := make(chan struct{})
+	open := sync.OnceFunc(func() { close(gate) })
+	defer open()
+	origin.set(func() { origin.gate = gate })
 	s := start(t, aliasBehind, sites.vars(), origin.vars())
-	if len(s.log.find(", was nothing")) > 0 {
-		t.Log("the name is resolved already: this shows little")
+	conn, err := dns.DialTimeout("udp", s.endpoint(), patience)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got := s.ask(t, "www.example.org", dns.TypeA); got != sites[1].ip {
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.WriteMsg(question("www.example.org", dns.TypeA)); err != nil {
+		t.Fatal(err)
+	}
+	open() // the question is on its way
+	reply, err := conn.ReadMsg()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := inWords(reply); got != sites[1].ip {
 		t.Errorf("the first question gets %s, want %s", got, sites[1].ip)
 	}
 }

@@ -3,9 +3,13 @@ package test_test
 import (
 	"fmt"
 	"net"
+	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/coredns-failover/failover/plugin/status"
 
 	"github.com/miekg/dns"
 )
@@ -15,7 +19,6 @@ import (
 type slowDNS struct {
 	ip, port string
 	delay    atomic.Int64 // time.Duration
-	asked    atomic.Int64
 }
 
 func startSlowDNS(t testing.TB, delay time.Duration) *slowDNS {
@@ -48,9 +51,7 @@ func (d *slowDNS) take(delay time.Duration) { d.delay.Store(int64(delay)) }
 
 // ServeDNS implements dns.Handler.
 func (d *slowDNS) ServeDNS(w dns.ResponseWriter, r *dns.Msg) {
-	delay := time.Duration(d.delay.Load())
-	d.asked.Add(1)
-	time.Sleep(delay)
+	time.Sleep(time.Duration(d.delay.Load()))
 	m := new(dns.Msg).SetReply(r)
 	m.Answer = []dns.RR{&dns.TXT{
 		Hdr: dns.RR_Header{Name: r.Question[0].Name, Rrtype: dns.TypeTXT, Class: dns.ClassINET, Ttl: 1},
@@ -77,30 +78,34 @@ func TestPolicyFastest(t *testing.T) {
 	t.Parallel()
 	const short, alike, long = 200 * time.Millisecond, 215 * time.Millisecond, 400 * time.Millisecond
 	slow, quick := startSlowDNS(t, long), startSlowDNS(t, short)
-	s := start(t, zone(policyRecord("www.example.org", "fastest", slow.primary()+quick.primary())))
-	mustHold := func(one *slowDNS) {
+	s := start(t, operated("admin {$IP}:0", policyRecord("www.example.org", "fastest", slow.primary()+quick.primary())))
+	anybody := s.operator(t).with("")
+	// mustStay awaits that the other one is the faster of both, on average.
+	mustStay := func(one *slowDNS) {
 		t.Helper()
-		awaitAnswer(t, s, "www.example.org", dns.TypeA, one.ip)
-		enough := slow.asked.Load() + 5
 		await(t, func() string {
 			if got := s.ask(t, "www.example.org", dns.TypeA); got != one.ip {
 				t.Fatalf("the answer changes to %s, want %s", got, one.ip)
 			}
-			if slow.asked.Load() < enough {
-				return "there are too few probes"
+			var e status.Explanation
+			anybody.mustDo(t, http.MethodGet, "/v1/records/www.example.org/explain", nil, &e)
+			for _, step := range e.Steps {
+				if strings.Contains(step.Text, "policy fastest stays with "+one.ip) {
+					return ""
+				}
 			}
-			return ""
+			return fmt.Sprintf("%s is the faster one: %+v", one.ip, e.Steps)
 		})
 	}
-	mustHold(quick)
+	awaitAnswer(t, s, "www.example.org", dns.TypeA, quick.ip)
 	quick.take(alike)
 	slow.take(short) // faster by 7%
-	mustHold(quick)
+	mustStay(quick)
 	quick.take(long)
-	mustHold(slow)
+	awaitAnswer(t, s, "www.example.org", dns.TypeA, slow.ip)
 	quick.take(short)
 	slow.take(alike)
-	mustHold(slow)
+	mustStay(slow)
 	quick.take(short / 4)
-	mustHold(quick)
+	awaitAnswer(t, s, "www.example.org", dns.TypeA, quick.ip)
 }

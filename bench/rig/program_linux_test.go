@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/coredns-failover/failover/bench/rig"
+	"github.com/coredns-failover/failover/internal/eventually"
 )
 
 func TestProcessIsMeasured(t *testing.T) {
@@ -29,11 +30,7 @@ func TestProcessIsMeasured(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Stop()
-	for !strings.Contains(p.Log(), "a file") {
-		if err := rig.Pause(t.Context(), 1e6); err != nil {
-			t.Fatal(err)
-		}
-	}
+	eventually.True(t, "its output", func() bool { return strings.Contains(p.Log(), "a file") })
 	if cpu, err := p.CPU(); err != nil || cpu == 0 {
 		t.Errorf("the CPU time is %v, %v", cpu, err)
 	}

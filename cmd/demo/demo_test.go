@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/coredns-failover/failover/internal/eventually"
 )
 
 // TestMain lets this program stand in for CoreDNS; see TestCoreDNSEnds.
@@ -159,9 +161,7 @@ func TestCoreDNSEnds(t *testing.T) {
 			}
 			defer stop()
 
-			for !strings.Contains(log.String(), "started") {
-				time.Sleep(time.Millisecond)
-			}
+			eventually.True(t, "its start", func() bool { return strings.Contains(log.String(), "started") })
 			switch mode {
 			case "stopped":
 				stop()

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coredns-failover/failover/internal/eventually"
 	"github.com/coredns-failover/failover/plugin/admin"
 	"github.com/coredns-failover/failover/plugin/status"
 )
@@ -97,7 +98,7 @@ func TestSlowReaderIsCutOff(t *testing.T) {
 	slow := s.listen()
 	big := transition(1)
 	big.Reason = strings.Repeat("x", 64<<10)
-	await(t, "the reader is cut off", func() bool {
+	eventually.True(t, "the reader is cut off", func() bool {
 		s.Publish(big)
 		return s.Streams() == 0
 	})
@@ -117,7 +118,7 @@ func TestStreamsAreBounded(t *testing.T) {
 		t.Error(got.header)
 	}
 	one.body.Close()
-	await(t, "the reader is gone", func() bool { return s.Streams() == 1 })
+	eventually.True(t, "the reader is gone", func() bool { return s.Streams() == 1 })
 	s.listen()
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coredns-failover/failover/internal/eventually"
 	"github.com/coredns-failover/failover/plugin/admin"
 )
 
@@ -118,7 +119,7 @@ func TestServeReportsItsEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	srv.Serve()
-	await(t, "a line in the log", func() bool { return strings.Contains(logged.String(), "serves no longer: open") })
+	eventually.True(t, "a line in the log", func() bool { return strings.Contains(logged.String(), "serves no longer: open") })
 }
 
 func TestServerSurvivesABadWebConfig(t *testing.T) {

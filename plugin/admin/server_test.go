@@ -203,16 +203,6 @@ func (r reply) wants(t testing.TB, code int, parts ...string) {
 	}
 }
 
-// await waits for what happens elsewhere.
-func await(t testing.TB, what string, happened func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !happened(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("this never happened: " + what)
-		}
-	}
-}
-
 // write puts a file in place at once, as a new one.
 func write(t testing.TB, path, text string) string {
 	t.Helper()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/coredns-failover/failover/bench/rig"
+	"github.com/coredns-failover/failover/internal/eventually"
 	. "github.com/coredns-failover/failover/plugin/engine"
 )
 
@@ -28,9 +29,7 @@ func BenchmarkIdleCheck(b *testing.B) {
 		w.Claim(1, "www", key, Spec[owner]{Prober: instant{}, Settings: shared})
 	}
 	w.Start()
-	for w.Stats().Unknown > 0 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	eventually.Grows(b, "first probes", 0, func() int64 { return -int64(w.Stats().Unknown) })
 	w.take()
 	b.ReportMetric(float64(rig.Heap()-before)/float64(b.N), "heap-B/check")
 	w.end()

@@ -33,7 +33,7 @@ func TestReleaseTakesOneClaimBack(t *testing.T) {
 		w.Start()
 		time.Sleep(time.Second)
 		w.Release(1, "api", "a")
-		w.Release(2, "ftp", "a") // of another generation
+		w.Release(2, "ftp", "a") // of another configuration
 		w.Release(1, "nobody", "a")
 		w.Release(1, "www", "none")
 		time.Sleep(14 * time.Second)
@@ -119,8 +119,10 @@ func TestConnectIsSmoothedOverSuccesses(t *testing.T) {
 		c := w.Claim(1, "www", "a", spec(target))
 		w.Start()
 		for i, want := range []time.Duration{0, 8 * ms, 10 * ms, 10 * ms, 10 * ms, 10 * ms, 8 * ms} {
-			for len(w.starts(target)) == i {
-				time.Sleep(time.Second)
+			for end := time.Now().Add(time.Minute); len(w.starts(target)) == i; time.Sleep(time.Second) {
+				if time.Now().After(end) {
+					t.Fatalf("there are but %d probes", i)
+				}
 			}
 			synctest.Wait()
 			if got := c.Connect(); got != want {

@@ -19,6 +19,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/coredns-failover/failover/internal/eventually"
 	"github.com/coredns-failover/failover/plugin/exchange"
 )
 
@@ -230,9 +231,7 @@ func TestOneGoroutine(t *testing.T) {
 			t.Errorf("got %+v", e)
 		}
 	}
-	for goroutines() > before {
-		runtime.Gosched()
-	}
+	eventually.True(t, "its goroutine to end", func() bool { return goroutines() <= before })
 	again := ask("again")
 	loop.Start(server, manner(), again)
 	<-reached
@@ -318,9 +317,7 @@ func TestDescriptors(t *testing.T) {
 	})
 	// Those of tests before this one may be about to close.
 	isNew := func(socket string) bool { return !slices.Contains(before, socket) }
-	for slices.ContainsFunc(descriptors(t), isNew) {
-		runtime.Gosched()
-	}
+	eventually.True(t, "all to be closed", func() bool { return !slices.ContainsFunc(descriptors(t), isNew) })
 }
 
 func descriptors(t *testing.T) []string {

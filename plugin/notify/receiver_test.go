@@ -22,9 +22,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/coredns-failover/failover/internal/eventually"
 	"github.com/coredns-failover/failover/plugin/model"
 	. "github.com/coredns-failover/failover/plugin/notify"
 	"github.com/coredns-failover/failover/plugin/status"
@@ -110,7 +112,13 @@ func (r *reports) String() string {
 // start starts a Notifier and returns how to close it, which must deliver all.
 func start(t *testing.T, n model.Notify, report func(error)) (*Notifier, func()) {
 	t.Helper()
-	notifier, err := New(Config{Settings: n, Source: "//ns1.example.org/failover", Report: report})
+	return startWith(t, Config{Settings: n, Report: report})
+}
+
+func startWith(t *testing.T, c Config) (*Notifier, func()) {
+	t.Helper()
+	c.Source = "//ns1.example.org/failover"
+	notifier, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -393,16 +401,26 @@ func TestReceiversThatMisbehave(t *testing.T) {
 
 func TestAttemptIsAborted(t *testing.T) {
 	for _, scheme := range []string{"http://", "https://"} {
-		n := settings(scheme + listen(t, says("")))
+		reached := make(chan bool, 1)
+		n := settings(scheme + listen(t, func(c net.Conn) {
+			c.Read(make([]byte, 1))
+			reached <- true
+			io.Copy(io.Discard, c)
+		}))
 		n.Timeout = time.Minute
 		notifier, err := New(Config{Settings: n, Source: "//ns1"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		notifier.Publish(transitions("a")...)
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		notifier.Close(ctx) // would take a minute
+		<-reached
+		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
+		closed := time.Now()
+		notifier.Close(ctx)
+		if took := time.Since(closed); took > n.Timeout/2 {
+			t.Errorf("%s: the attempt goes on for %v", scheme, took)
+		}
 	}
 }
 
@@ -423,13 +441,9 @@ func TestUnsettledReceiver(t *testing.T) {
 	n.SecretFile = write(t, "secret", "sesame")
 	notifier, done := start(t, n, told.add)
 	notifier.Publish(transitions("a", "b")...)
-	for len(s.got()) < 2 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	eventually.True(t, "the second attempt", func() bool { return len(s.got()) >= 2 })
 	notifier.Publish(transitions("c")...)
-	for len(s.got()) < 4 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	eventually.True(t, "the second event", func() bool { return len(s.got()) >= 4 })
 	done()
 	got := s.got()
 	for i, d := range got {
@@ -453,12 +467,18 @@ func TestFilesThatAreNotThereYet(t *testing.T) {
 	var told reports
 	n := settings(s.URL)
 	n.SecretFile = filepath.Join(t.TempDir(), "secret")
-	notifier, done := start(t, n, told.add)
+	var retried atomic.Int64
+	observe := func(o Outcome, n int) {
+		if o == Retried {
+			retried.Add(int64(n))
+		}
+	}
+	notifier, done := startWith(t, Config{Settings: n, Report: told.add, Observe: observe})
 	if want := n.SecretFile + " cannot be read: no such file or directory"; told.String() != want {
 		t.Errorf("reported %s, want %s", &told, want)
 	}
 	notifier.Publish(transitions("a")...)
-	time.Sleep(1200 * time.Millisecond)
+	eventually.True(t, "an attempt without the secret", func() bool { return retried.Load() > 0 })
 	if err := os.WriteFile(n.SecretFile, []byte("sesame"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -560,15 +580,11 @@ func TestReceiverThatIsRepaired(t *testing.T) {
 	n.Header = "Authorization: Bearer wrong\r\n"
 	notifier, done := start(t, n, func(error) {})
 	notifier.Publish(transitions("a")...)
-	for len(s.got()) == 0 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	eventually.True(t, "an attempt", func() bool { return len(s.got()) > 0 })
 	notifier.Configure(n) // nothing new
 	n.Header = "Authorization: Bearer right\r\n"
 	notifier.Configure(n)
-	for notifier.Queued() > 0 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	eventually.True(t, "the delivery", func() bool { return notifier.Queued() == 0 })
 	done()
 	if got := s.got(); len(got) != 2 || string(got[0].body) != string(got[1].body) {
 		t.Errorf("%d attempts", len(got))
