@@ -47,72 +47,60 @@ const noNames = 0
 // tuning measures what a profile, the garbage collector's settings and multisocket
 // bring.
 func tuning(ctx context.Context, s settings) (rig.Section, error) {
-	by, err := askEach(ctx, s, (*bench).ways)
-	if err != nil {
+	profile := s.ways(oneRecord, 1, withoutProfile)
+	profiledProbe := s.ways(aProbe, noNames, withoutProfile)
+	collected := s.ways(oneRecord, 1, garbage...)
+	manyCollected := s.ways(manyRecords, manyNames, garbage...)
+	manySockets := s.ways(oneRecord, 1, sockets...)
+	if err := playAll(ctx, s, profile, profiledProbe, collected, manyCollected, manySockets); err != nil {
 		return rig.Section{}, err
 	}
-	return tuningSection(by), nil
+	return rig.Section{
+		Title: "The build, and how to run it",
+		Measures: []rig.Measure{
+			{What: "CPU per query", Show: rig.Microseconds, Figures: profile.row(perQuery)},
+			{What: "CPU per HTTP probe", Show: rig.Microseconds, Figures: profiledProbe.row(perQuery)},
+			{What: "CPU per query", Show: rig.Microseconds, Figures: collected.row(perQuery)},
+			{What: "memory of the process", Show: rig.MiB, Figures: collected.row(resident)},
+			{What: "CPU per query", Show: rig.Microseconds, Figures: manyCollected.row(perQuery)},
+			{What: "memory of the process", Show: rig.MiB, Figures: manyCollected.row(resident)},
+			{What: "CPU per query", Show: rig.Microseconds, Figures: manySockets.row(perQuery)},
+			{What: "queries per second (more is better)", Show: rig.Count, Figures: manySockets.row(perSecond)},
+		},
+		Notes: []string{strings.TrimSpace(tuningNotes)},
+	}, nil
 }
 
-func (b *bench) ways() []asked {
-	var all []asked
-	for _, t := range append([]tuned{asItIs, withoutProfile}, sockets...) {
-		all = append(all, b.way(t, oneRecord, 1))
+// ways is a match between our CoreDNS as it is and in other ways, asked for that many
+// names or only probing.
+func (s settings) ways(what string, names int, others ...tuned) *match {
+	m := new(match)
+	for _, t := range append([]tuned{asItIs}, others...) {
+		m.of = append(m.of, asked{name: t.of(what), names: names, program: t.program(s.coredns, names)})
 	}
-	all = append(all, b.way(asItIs, manyRecords, manyNames))
-	for _, t := range []tuned{asItIs, withoutProfile} {
-		all = append(all, b.way(t, aProbe, noNames))
-	}
-	for _, t := range garbage {
-		all = append(all, b.way(t, oneRecord, 1), b.way(t, manyRecords, manyNames))
-	}
-	return all
+	return m
 }
 
-// way is our CoreDNS in one of the ways, asked for that many names or only probing.
-func (b *bench) way(t tuned, what string, names int) asked {
-	return asked{name: t.of(what), names: names, program: func(port, flapper string) rig.Program {
-		binary, block := b.coredns, t.block+records(names)
-		if t.plain {
-			binary += plainSuffix
-		}
+// program is our CoreDNS in that way.
+func (t tuned) program(binary string, names int) func(port, flapper string) rig.Program {
+	if t.plain {
+		binary += plainSuffix
+	}
+	return func(port, flapper string) rig.Program {
+		block := t.block + records(names)
 		if names == noNames {
 			block = t.block + probedRecords(flapper)
 		}
 		p := coreDNSWith(binary, port, block, nil)
 		p.Command = append(append([]string{"env"}, t.env...), p.Command...) // env becomes it
 		return p
-	}}
+	}
 }
 
 // plainSuffix ends the name of the CoreDNS that was built without a profile.
 const plainSuffix = "-plain"
 
-func tuningSection(by map[string]rig.Figures) rig.Section {
-	per := func(figure, what string, ways ...tuned) []rig.Figure {
-		var names []string
-		for _, t := range append([]tuned{asItIs}, ways...) {
-			names = append(names, t.of(what))
-		}
-		return row(by, figure, names...)
-	}
-	return rig.Section{
-		Title: "The build, and how to run it",
-		Measures: []rig.Measure{
-			{What: "CPU per query", Show: rig.Microseconds, Figures: per(perQuery, oneRecord, withoutProfile)},
-			{What: "CPU per HTTP probe", Show: rig.Microseconds, Figures: per(perQuery, aProbe, withoutProfile)},
-			{What: "CPU per query", Show: rig.Microseconds, Figures: per(perQuery, oneRecord, garbage...)},
-			{What: "memory of the process", Show: rig.MiB, Figures: per(resident, oneRecord, garbage...)},
-			{What: "CPU per query", Show: rig.Microseconds, Figures: per(perQuery, manyRecords, garbage...)},
-			{What: "memory of the process", Show: rig.MiB, Figures: per(resident, manyRecords, garbage...)},
-			{What: "CPU per query", Show: rig.Microseconds, Figures: per(perQuery, oneRecord, sockets...)},
-			{What: "queries per second (more is better)", Show: rig.Count, Figures: per(perSecond, oneRecord, sockets...)},
-		},
-		Notes: []string{strings.TrimSpace(tuningNotes)},
-	}
-}
-
 const tuningNotes = `
 Asked as under Answering. "As it is" is built with cmd/coredns/default.pgo, the profile, and runs with Go's defaults
-(GOGC=100); a ratio is that to the row's way. Probes are 1,000 HTTP checks a second, while nobody asks.
+(GOGC=100); a ratio is "as it is" / the row's way. Probes are 1,000 HTTP checks a second, while nobody asks.
 `
