@@ -114,10 +114,10 @@ func (r *record) tell() {
 	if !r.handler.serves() {
 		return
 	}
-	for _, c := range r.news(time.Now()) {
+	r.news(time.Now(), func(c change) {
 		logChange(c)
 		r.publish(c.Transition)
-	}
+	})
 }
 
 // tellOf tells of what is not found out by looking: that somebody has done
@@ -140,13 +140,13 @@ func (r *record) publish(t status.Transition) {
 func (r *record) look() {
 	r.past.turn.Lock()
 	defer r.past.turn.Unlock()
-	r.news(time.Now())
+	r.news(time.Now(), func(change) {})
 }
 
-// news returns what has changed since it was last called. It is called in turn.
-func (r *record) news(now time.Time) []change {
+// news tells what has changed since it was last called. It is called in turn.
+func (r *record) news(now time.Time, tell func(change)) {
 	r.past.turnTo(r)
-	changes := r.newVerdicts(now)
+	r.newVerdicts(now, tell)
 	for _, f := range r.families() {
 		a := r.answers[f].Load()
 		if a == nil || a.guessed {
@@ -155,19 +155,17 @@ func (r *record) news(now time.Time) []change {
 		before, after := r.past.answers[f], telling(a.actual)
 		r.past.answers[f] = after
 		if before.is && before != after {
-			changes = append(changes, change{r.transition(status.Transition{
+			tell(change{r.transition(status.Transition{
 				At: now.UTC(), Kind: status.RecordChanged, Family: f.String(),
 				From: r.words(before), To: r.words(after), Reason: r.reason(a),
 			}), a.actual.State})
 		}
 	}
-	return changes
 }
 
-// newVerdicts returns which targets have another verdict than was last told. That
-// one is unknown is no news, nor that a first one is healthy.
-func (r *record) newVerdicts(now time.Time) []change {
-	var changes []change
+// newVerdicts tells which targets have another verdict than was last told. That one
+// is unknown is no news, nor that a first one is healthy.
+func (r *record) newVerdicts(now time.Time, tell func(change)) {
 	for i, t := range r.targets() {
 		from, to := r.past.verdicts[i], t.verdict()
 		if from == to || to == verdict.Unknown {
@@ -177,12 +175,11 @@ func (r *record) newVerdicts(now time.Time) []change {
 		if from == verdict.Unknown && to == verdict.Healthy {
 			continue
 		}
-		changes = append(changes, change{Transition: r.transition(status.Transition{
+		tell(change{Transition: r.transition(status.Transition{
 			At: now.UTC(), Kind: status.TargetChanged, Tier: t.tier, Target: t.Text,
 			From: from.String(), To: to.String(), Reason: t.reason(),
 		})})
 	}
-	return changes
 }
 
 func (r *record) transition(t status.Transition) status.Transition {

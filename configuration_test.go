@@ -263,7 +263,8 @@ func TestReloadTellsWhatItChanges(t *testing.T) {
 	after.handlers[0].config, after.handlers[0].keys = before.handlers[0].config, before.handlers[0].keys
 	err := after.claim(before)
 	update(after.handlers[0].records...)
-	changes := after.handlers[0].records[0].news(time.Now())
+	var changes []change
+	after.handlers[0].records[0].news(time.Now(), func(c change) { changes = append(changes, c) })
 	if err != nil || len(changes) != 2 || changes[0].Kind != status.TargetChanged || changes[1].Kind != status.RecordChanged {
 		t.Fatalf("it changes %+v, %v", changes, err)
 	}

@@ -49,7 +49,6 @@ func (r *Record) views(f Family) []view {
 
 func (r *Record) view(at int, tier Tier, f Family) view {
 	v := view{at: at, size: len(tier), family: f}
-	v.serving, v.eligible = make([]option, 0, len(tier)), make([]option, 0, len(tier))
 	for i := range tier {
 		v.add(&tier[i], i)
 	}
@@ -66,11 +65,19 @@ func (v *view) add(t *Target, order int) {
 	case t.drained():
 		v.drained = append(v.drained, candidate)
 	default:
-		v.serving = append(v.serving, candidate)
+		v.serving = v.with(v.serving, candidate)
 		if !eligible.none() {
-			v.eligible = append(v.eligible, eligible)
+			v.eligible = v.with(v.eligible, eligible)
 		}
 	}
+}
+
+// with returns options with one more, and with room for the whole tier from the first.
+func (v *view) with(options []option, more option) []option {
+	if options == nil {
+		options = make([]option, 0, v.size)
+	}
+	return append(options, more)
 }
 
 // drained reports whether the target is never eligible, whoever says so.
