@@ -1,7 +1,6 @@
 package rig
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +18,9 @@ const (
 	patience = 2 * time.Minute
 	// grace is how long a program may take to end before it is killed.
 	grace = 10 * time.Second
+	// outputFile is what a program writes into: a pipe would wake this process for each
+	// line, and take processor time from what is measured.
+	outputFile = "output"
 	// poll is the time between two looks at whether something has happened.
 	poll = 10 * time.Millisecond
 )
@@ -42,7 +44,6 @@ type Process struct {
 	name    string
 	folder  string
 	command *exec.Cmd
-	log     log
 	ended   chan struct{} // closed when the process has ended
 	stop    sync.Once
 }
@@ -54,15 +55,20 @@ func (p Program) Start(ctx context.Context) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	output, err := os.Create(filepath.Join(folder, outputFile))
+	if err != nil {
+		os.RemoveAll(folder)
+		return nil, err
+	}
+	defer output.Close()
 	process := &Process{
 		name: p.Name, folder: folder, ended: make(chan struct{}),
 		// It is ended by Stop, which also waits for it.
 		command: exec.Command(p.Command[0], p.Command[1:]...), //nolint:gosec,noctx // the caller says what to run
 	}
 	process.command.Dir = folder
-	process.command.Stdout, process.command.Stderr = &process.log, &process.log
+	process.command.Stdout, process.command.Stderr = output, output
 	process.command.SysProcAttr = leaveNothingBehind()
-	process.command.WaitDelay = time.Second // a child that it leaves may hold its output open
 	if err := process.command.Start(); err != nil {
 		os.RemoveAll(folder)
 		return nil, fmt.Errorf("%s: %w", p.Name, err)
@@ -72,8 +78,8 @@ func (p Program) Start(ctx context.Context) (*Process, error) {
 		_ = process.command.Wait() // how it ended is in its log
 	}()
 	if err := process.await(ctx, p.Up); err != nil {
-		process.Stop()
-		return nil, fmt.Errorf("%s: %w\n%s", p.Name, err, process.log.tail())
+		defer process.Stop()
+		return nil, fmt.Errorf("%s: %w\n%s", p.Name, err, process.tail())
 	}
 	return process, nil
 }
@@ -125,8 +131,17 @@ func (p *Process) await(ctx context.Context, up func(context.Context) error) err
 	}
 }
 
-// Log returns all that the process has written.
-func (p *Process) Log() string { return p.log.String() }
+// Log returns all that the process has written. It is gone once it is stopped.
+func (p *Process) Log() string {
+	text, _ := os.ReadFile(filepath.Join(p.folder, outputFile))
+	return string(text)
+}
+
+// tail returns the last lines, which say why a program does not start.
+func (p *Process) tail() string {
+	text := p.Log()
+	return text[max(0, len(text)-2000):]
+}
 
 // Kill ends the process at once, as a crash would, and returns when the kernel
 // has been told. Stop is still due.
@@ -145,29 +160,4 @@ func (p *Process) Stop() {
 		<-p.ended
 		os.RemoveAll(p.folder)
 	})
-}
-
-// log keeps what a process writes.
-type log struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.all.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.all.String()
-}
-
-// tail returns the last lines, which say why a program does not start.
-func (l *log) tail() string {
-	text := l.String()
-	return text[max(0, len(text)-2000):]
 }
