@@ -1,5 +1,6 @@
-# `make help` lists the targets. Go and make are all that is needed: what else
-# is used comes from the Go module proxy, as tools/go.mod pins it.
+# `make help` lists the targets. Go and make are all that is needed, but where a
+# target says what else: the rest comes from the Go module proxy, as tools/go.mod
+# pins it.
 
 GO       ?= go
 FUZZTIME ?= 30s
@@ -58,14 +59,14 @@ bench-baseline: ## keep the figures of the last "make bench" in bench/baseline.t
 	grep -E '^(goos|goarch|pkg|cpu|Benchmark)' build/bench.txt >bench/baseline.txt
 
 .PHONY: pgo
-pgo: build/coredns ## make cmd/coredns/default.pgo anew, for which nothing else may run
+pgo: build/coredns ## make cmd/coredns/default.pgo anew, for which nothing else may run (needs dnsperf)
 	bench/pgo.sh
 
 build/peers: $(shell find bench -name '*.go') go.mod go.sum
 	$(GO) build -o $@ ./bench/peers
 
 .PHONY: bench-peers
-bench-peers: build/coredns build/coredns-plain build/peers ## measure beside gdnsd and HAProxy into bench/RESULTS.md (PEERS=flags)
+bench-peers: build/coredns build/coredns-plain build/peers ## measure beside gdnsd and HAProxy into bench/RESULTS.md (PEERS=flags; says what it needs)
 	build/peers $(PEERS)
 
 .PHONY: bench-plot

@@ -15,7 +15,7 @@ type reply struct {
 	question [1]dns.Question
 }
 
-// to makes it an authoritative reply to r without data.
+// to makes it an authoritative reply to r, with its question.
 func (m *reply) to(r *dns.Msg) *dns.Msg {
 	m.Id = r.Id
 	m.Response = true

@@ -127,8 +127,8 @@ func (e *execution) serverName() string {
 // it ever made. It must not be used by several goroutines at once.
 type Kit struct {
 	seed maphash.Seed
-	// plans are known by the hash of their check. Two that have the same one and differ
-	// are rare, and the second is not shared.
+	// plans are known by the hash of their check. Where two have the same one and
+	// differ, which is rare, the later takes the place of the other.
 	plans    map[uint64]*plan
 	patterns map[string]*regexp.Regexp
 	files    map[model.TLSOptions]*files
