@@ -264,6 +264,8 @@ func TestReloadTellsWhatItChanges(t *testing.T) {
 	err := after.claim(before)
 	update(after.handlers[0].records...)
 	var changes []change
+	told.turn.Lock()
+	defer told.turn.Unlock()
 	after.handlers[0].records[0].news(time.Now(), func(c change) { changes = append(changes, c) })
 	if err != nil || len(changes) != 2 || changes[0].Kind != status.TargetChanged || changes[1].Kind != status.RecordChanged {
 		t.Fatalf("it changes %+v, %v", changes, err)

@@ -413,9 +413,11 @@ func TestAttemptIsAborted(t *testing.T) {
 			t.Fatal(err)
 		}
 		notifier.Publish(transitions("a")...)
-		<-reached
 		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
+		go func() {
+			<-reached
+			cancel()
+		}()
 		closed := time.Now()
 		notifier.Close(ctx)
 		if took := time.Since(closed); took > n.Timeout/2 {
