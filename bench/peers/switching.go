@@ -223,5 +223,5 @@ const switchingNote = "Each primary is an HTTP server, a process of its own, whi
 	"at 2 s gdnsd then needs 4 s and ours 0.4 s, so that 1.4 s / 5 s = 0.28 is what these settings amount " +
 	"to. HAProxy answers no DNS."
 
-const watchNote = "As under Switching, but with `interval 10s` and `watch`: primaries are killed one after the other, " +
-	"and the record is asked for every 0.5 ms, over one socket. No peer has such a thing."
+const watchNote = "As under Switching, but with `interval 10s` and `watch`: primaries are killed one after the " +
+	"other, and the record is asked for every 0.5 ms, over one socket. No peer has such a thing."
