@@ -54,6 +54,7 @@ func New(b model.Block) *Failover {
 
 // newHandler returns a handler that is yet to decide what it answers.
 func newHandler(b model.Block) *Failover {
+	sideBySide(b.Records)
 	f := &Failover{block: b, zones: b.Zones, asking: newAsking(), names: newNames(b.Zones, len(b.Records))}
 	room := newBatch(b.Records)
 	for i := range b.Records {

@@ -3,6 +3,8 @@ package failover
 import (
 	"strings"
 
+	"github.com/coredns-failover/failover/plugin/model"
+
 	"github.com/coredns/coredns/plugin"
 
 	"github.com/miekg/dns"
@@ -28,6 +30,21 @@ func newNames(zones plugin.Zones, records int) names {
 		n.exists(zone)
 	}
 	return n
+}
+
+// sideBySide has the names of records lie side by side in memory. They come from a
+// parser that makes much else, and who asks for one of many would wait for a page of
+// memory for each.
+func sideBySide(records []model.Record) {
+	var all strings.Builder
+	for i := range records {
+		all.WriteString(records[i].Name)
+	}
+	rest := all.String()
+	for i := range records {
+		n := len(records[i].Name)
+		records[i].Name, rest = rest[:n], rest[n:]
+	}
 }
 
 // add puts a record into the table.
