@@ -21,13 +21,13 @@ type answer struct {
 	// guessed is whether that holds for any target, so that what is decided now
 	// says nothing.
 	guessed bool
+	start   int32 // the tier at which the search starts, as failback has it
 
 	record *record
 	// actual is the decision by health as it is: Decision itself, unless the record
 	// observes.
 	actual *policy.Decision
 	since  time.Time // when what is told of actual began
-	start  int       // the tier at which the search starts, as failback has it
 	// hopeful is the decision if next has an eligible address. Where its choice
 	// depends on that, the next plugins must be asked. Nil without next.
 	hopeful *policy.Decision
@@ -39,8 +39,8 @@ func (a *answer) decide(now time.Time) time.Time {
 	r, f := a.record, a.family
 	view := r.view(f, lens{})
 	again := r.hold(now, view, f)
-	a.start = r.holds.of(f).Start()
-	view.Start = a.start
+	view.Start = r.holds.of(f).Start()
+	a.start = int32(view.Start)
 	a.Decision = view.Decide(f)
 	a.actual = &a.Decision
 	if r.Observe {
@@ -94,13 +94,11 @@ func (a *answer) reaches(t *target) bool {
 
 // turn is when a tier is searched: those before the held one come last.
 func (a *answer) turn(tier int) int {
-	if tier < a.start {
+	if tier < int(a.start) {
 		return tier + len(a.record.tiers)
 	}
 	return tier
 }
-
-func newAnswer(r *record, f policy.Family) *answer { return &answer{record: r, family: f} }
 
 // ttl returns that of answers from a tier of the record, which may be none (0):
 // the record's, or the target's own where that is shorter. Learned addresses are

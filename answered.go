@@ -1,27 +1,22 @@
 package failover
 
-import "sync/atomic"
+import (
+	"slices"
+	"sync/atomic"
+)
 
-// answered counts the answers of a record by tier; 0 is those without one. Two records
-// count with it while one takes the place of the other, which may have more tiers.
+// answered counts the answers of a record by tier; 0 is those without one. It lies
+// beside what a query reads of the record: to count is a locked instruction, at which the
+// processor would wait for memory that is elsewhere.
 type answered struct {
 	counts [3]atomic.Uint64 // of the first tiers, which is all that most records have
 	more   *answered        // of those behind
 }
 
-func newAnswered(tiers int) *answered {
-	s := new(answered)
-	s.reach(tiers)
-	return s
-}
-
-// reach makes it count the answers of that many tiers. Whoever counts already does
-// not look at what is new.
+// reach makes room for the answers of that many tiers.
 func (s *answered) reach(tiers int) {
 	for ; tiers >= len(s.counts); tiers -= len(s.counts) {
-		if s.more == nil {
-			s.more = new(answered)
-		}
+		s.more = new(answered)
 		s = s.more
 	}
 }
@@ -34,7 +29,55 @@ func (s *answered) of(tier int) *atomic.Uint64 {
 	return &s.counts[tier]
 }
 
-// ahead has the counters of most records read from memory, and does not wait for it. To
-// count is a locked instruction: the processor would wait for memory there, and do
-// nothing else meanwhile.
-func (s *answered) ahead() { s.counts[0].Load() }
+// succession is the records that a reload has put in each other's place. Their answers
+// are added up: no counter falls back.
+type succession struct {
+	counting []*record // one, or two while one takes the place of the other
+	ended    []uint64  // what those before them have counted, by tier
+}
+
+// countOn has r count on where before does, which still counts.
+func (p *past) countOn(before, r *record) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.succession == nil {
+		p.succession = &succession{counting: []*record{before}}
+	}
+	p.succession.counting = append(p.succession.counting, r)
+}
+
+// countNoMore adds up what r has counted, which has ended.
+func (p *past) countNoMore(r *record) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.succession
+	if s == nil || !slices.Contains(s.counting, r) {
+		return
+	}
+	s.ended = append(s.ended, make([]uint64, max(0, len(r.tiers)+1-len(s.ended)))...)
+	for tier := range len(r.tiers) + 1 {
+		s.ended[tier] += r.served.of(tier).Load()
+	}
+	s.counting = slices.DeleteFunc(s.counting, func(one *record) bool { return one == r })
+}
+
+// answered returns how often a tier of the record has answered, and of those that were
+// in its place.
+func (r *record) answered(tier int) uint64 {
+	r.past.mu.Lock()
+	defer r.past.mu.Unlock()
+	s := r.past.succession
+	if s == nil {
+		return r.served.of(tier).Load()
+	}
+	var n uint64
+	if tier < len(s.ended) {
+		n = s.ended[tier]
+	}
+	for _, one := range s.counting {
+		if tier <= len(one.tiers) {
+			n += one.served.of(tier).Load()
+		}
+	}
+	return n
+}

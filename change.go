@@ -28,6 +28,7 @@ type past struct {
 
 	mu      sync.Mutex
 	history *history // nil if there is none, as for most
+	succession   *succession   // nil while one record has it alone
 }
 
 // told is what is told of a decision. The zero value is nothing.

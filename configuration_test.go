@@ -307,13 +307,13 @@ func TestReloadHandsCountersOn(t *testing.T) {
 	r := run(t, block(dead))
 	r.await("the switch", func() bool { return r.ask("p"+dead+".example.org.") == "NOERROR 127.0.0.2" })
 	before := healthcheck.serving().handlers[0].records[0]
-	served := before.served.of(2).Load()
+	served := before.answered(2)
 	if err := r.reload(block(dead)); err != nil {
 		t.Fatal(err)
 	}
 	after := healthcheck.serving().handlers[0].records[0]
-	if after == before || after.served.of(2).Load() != served || served == 0 {
-		t.Errorf("served %d before the reload, and %d after", served, after.served.of(2).Load())
+	if after == before || after.answered(2) != served || served == 0 {
+		t.Errorf("served %d before the reload, and %d after", served, after.answered(2))
 	}
 	if after.tiers[0][0].transitions.unhealthy.Load() != 1 {
 		t.Error("the transition is forgotten")

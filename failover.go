@@ -138,7 +138,6 @@ func (f *Failover) answer(
 		}
 		return outcome{rcode: dns.RcodeServerFailure}
 	}
-	rec.served.ahead()
 	a := rec.answers[family].Load()
 	if a.unresolved {
 		rec.resolve(ctx)

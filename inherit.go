@@ -18,8 +18,8 @@ func (r *record) inherit(before *record) {
 	if before == nil {
 		return
 	}
-	r.served, r.past = before.served, before.past
-	r.served.reach(len(r.tiers))
+	r.past = before.past
+	r.past.countOn(before, r)
 	before.handOn(r)
 	for _, f := range r.families() {
 		if a := before.answers[f].Load(); a != nil {

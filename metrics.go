@@ -217,7 +217,7 @@ func (s *scrape) configuration(c *configuration) {
 
 func (s *scrape) record(r *record) {
 	for tier := range len(r.tiers) + 1 {
-		s.counter(answersDesc, r.served.of(tier).Load(), strconv.Itoa(tier))
+		s.counter(answersDesc, r.answered(tier), strconv.Itoa(tier))
 	}
 	for _, f := range r.families() {
 		if a := r.answers[f].Load(); a != nil {

@@ -99,7 +99,7 @@ func (f *Failover) askNext(ctx context.Context, q *query) nextReply {
 func (a *answer) decideWith(theirs nextReply, addresses []*address, qtype uint16) policy.Decision {
 	l := a.record.lens()
 	view := a.record.view(a.family, l)
-	view.Start = a.start
+	view.Start = int(a.start)
 	tier := view.Tiers[a.record.next.tier-1]
 	next := &tier[slices.IndexFunc(tier, func(t policy.Target) bool { return t.Kind == model.Next })]
 	next.Addresses = slices.DeleteFunc(next.Addresses, func(known policy.Address) bool {

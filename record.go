@@ -17,17 +17,14 @@ import (
 // record is a model.Record at work: with the health of its targets, and with
 // what it answers until that changes.
 type record struct {
-	// What every question reads comes first, on one line of the cache, and with a copy
-	// of what it needs of the model: of many records the one that is asked for is in
-	// no cache of the processor, and each place to look at takes as long as the rest of
-	// the work.
+	// What every question reads comes first, on lines of the cache that follow each other,
+	// and with a copy of what it needs of the model: of many records the one that is asked
+	// for is in no cache of the processor, and each place to look at takes as long as the
+	// rest of the work.
 
 	// answers holds what each family's questions are answered with: a query
 	// reads it with one atomic load.
 	answers [policy.Any + 1]atomic.Pointer[answer]
-	// served counts the answers. Read-only after the handler has started, like past: a
-	// reload hands both on.
-	served *answered
 
 	// Read-only after New.
 	asksClient bool // answers depend on who asks
@@ -40,27 +37,39 @@ type record struct {
 	next        *target   // the one that stands for the next plugins, or nil
 	TTL         model.TTL // as in the model
 
+	// past is what has changed. Read-only after the handler has started: a reload hands
+	// it on.
+	past *past
+
+	served answered
+
 	// Read-only after New.
 	policy.Rules
-	tiers   [][]*target
 	handler *Failover
-	parents []*record // that have this one as a target
-	past    *past     // what has changed
-	soa     soaCache
-	height  int32 // see rank
 
 	signed atomic.Bool // it has been warned that a signed reply can not be filtered
 	looped atomic.Bool // it has been told that an alias leads back to the record
 
+	// first is room for the first answers of two families.
+	first [2]answer
+
+	tiers   [][]*target
+	parents []*record // that have this one as a target
+	soa     soaCache
+
+	height  int32      // see rank
 	stopped bool       // by the end of its configuration; under mu
 	mu      sync.Mutex // one update at a time
 	holds   *holds     // see failback; nil where a record fails back at once, as most do
+
+	_ [8]byte // the next one begins on a line of its own
 }
 
 func (b *batch) newRecord(m *model.Record) *record {
 	r := &take(&b.records, 1)[0]
 	r.Rules, r.TTL, r.past = *policy.NewRules(m), m.TTL, new(past)
-	r.tiers, r.served = take(&b.tiers, len(m.Tiers)), newAnswered(len(m.Tiers))
+	r.tiers = take(&b.tiers, len(m.Tiers))
+	r.served.reach(len(m.Tiers))
 	if m.Failback.Mode != model.FailbackAuto {
 		r.holds = &holds{decided: make([]bool, len(m.Tiers))}
 	}
@@ -148,8 +157,10 @@ func (r *record) decide() {
 	r.holds.notice(r.tiers)
 	now := time.Now()
 	var wake time.Time
-	for _, f := range r.families() {
-		before, after := r.answers[f].Load(), newAnswer(r, f)
+	for i, f := range r.families() {
+		before := r.answers[f].Load()
+		after := r.blank(i, before)
+		*after = answer{record: r, family: f}
 		if again := after.decide(now); wake.IsZero() || !again.IsZero() && again.Before(wake) {
 			wake = again
 		}
@@ -161,8 +172,18 @@ func (r *record) decide() {
 	r.wakeAt(wake)
 }
 
+// blank returns room for what takes the place of an answer of the i-th family: the
+// record's own where no answer has had it yet.
+func (r *record) blank(i int, before *answer) *answer {
+	if i < len(r.first) && (before == nil || before.record != r) {
+		return &r.first[i]
+	}
+	return new(answer)
+}
+
 // stop ends what the record does by itself.
 func (r *record) stop() {
+	r.past.countNoMore(r)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stopped = true
@@ -191,7 +212,7 @@ func (r *record) answersIn(f policy.Family) []*answer {
 func (r *record) view(f policy.Family, l lens) *policy.Record {
 	v := &policy.Record{Rules: &r.Rules, Tiers: make([]policy.Tier, len(r.tiers))}
 	for _, a := range r.answersIn(f) {
-		v.Start = max(v.Start, a.start)
+		v.Start = max(v.Start, int(a.start))
 	}
 	for i, targets := range r.tiers {
 		v.Tiers[i] = make(policy.Tier, len(targets))

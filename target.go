@@ -30,7 +30,7 @@ type target struct {
 	// is locked, or before it answers.
 	addresses atomic.Pointer[[]*address]
 
-	// transitions is handed on by a reload, like record.served.
+	// transitions is handed on by a reload, like record.past.
 	transitions *transitions
 	// force is the state that an operator has forced on the target or its record,
 	// or nil.

@@ -1,0 +1,91 @@
+package failover
+
+import (
+	"runtime"
+	"testing"
+	"unsafe"
+	"weak"
+
+	"github.com/coredns-failover/failover/internal/eventually"
+)
+
+const lineOfCache = 64
+
+// What a query reads of a record lies on as few lines of the processor's cache as it
+// can.
+func TestARecordLiesOnLinesOfTheCache(t *testing.T) {
+	if unsafe.Sizeof(uintptr(0)) != 8 {
+		t.Skip("it is laid out for processors of 64 bits")
+	}
+	var r record
+	if size := unsafe.Sizeof(r); size%lineOfCache != 0 {
+		t.Errorf("the next record begins at %d", size)
+	}
+	if end := unsafe.Offsetof(r.TTL) + unsafe.Sizeof(r.TTL); end > lineOfCache {
+		t.Errorf("what every question reads ends at %d", end)
+	}
+	if at := unsafe.Offsetof(r.served); at != lineOfCache {
+		t.Errorf("the counters begin at %d", at)
+	}
+	if at := unsafe.Offsetof(r.first); at != 2*lineOfCache {
+		t.Errorf("the first answer begins at %d", at)
+	}
+	var a answer
+	if end := unsafe.Offsetof(a.unresolved) + unsafe.Sizeof(a.unresolved); end > lineOfCache {
+		t.Errorf("what every question reads of an answer ends at %d", end)
+	}
+}
+
+// The answers of records that a reload puts in each other's place are added up, while
+// both count and afterwards, whichever has more tiers.
+func TestAnswersOfASuccessionAddUp(t *testing.T) {
+	const one = "failover www.example.org {\n primary 192.0.2.1\n check none\n}"
+	const three = "failover www.example.org {\n primary 192.0.2.1\n secondary 192.0.2.2\n tier 3 192.0.2.3\n check none\n}"
+	first, second, third := theRecord(t, three), theRecord(t, one), theRecord(t, three)
+	counts := func(r *record, tier int, n uint64) { r.served.of(tier).Add(n) }
+	want := func(r *record, want ...uint64) {
+		t.Helper()
+		for tier, want := range want {
+			if got := r.answered(tier); got != want {
+				t.Errorf("tier %d has answered %d times, want %d", tier, got, want)
+			}
+		}
+	}
+	counts(first, 1, 1)
+	counts(first, 3, 10)
+	want(first, 0, 1, 0, 10)
+	second.inherit(first)
+	counts(first, 1, 100)
+	counts(second, 1, 1000)
+	want(first, 0, 1101, 0, 10)
+	want(second, 0, 1101)
+	failed := theRecord(t, three) // its configuration does not start
+	failed.inherit(first)
+	failed.stop()
+	want(first, 0, 1101, 0, 10)
+	first.stop()
+	first.stop()
+	want(second, 0, 1101)
+	third.inherit(second)
+	second.stop()
+	counts(third, 3, 10)
+	want(third, 0, 1101, 0, 20)
+}
+
+func theRecord(t *testing.T, block string) *record { return handlerOf(t, block).records[0] }
+
+// A reload keeps nothing of what it replaces.
+func TestReloadForgetsTheRecordsBefore(t *testing.T) {
+	dead := deadPort(t)
+	r := run(t, block(dead))
+	before := weak.Make(healthcheck.serving().handlers[0].records[0])
+	for range 2 { // caddy keeps one instance that has ended
+		if err := r.reload(block(dead)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually.True(t, "an end of the record before", func() bool {
+		runtime.GC()
+		return before.Value() == nil
+	})
+}
