@@ -33,6 +33,14 @@ type answer struct {
 	hopeful *policy.Decision
 }
 
+// equals reports whether a later answer says no more than this one does. Those that
+// are not the same for every query are not compared.
+func (a *answer) equals(later *answer) bool {
+	return a.record == later.record && a.Equals(&later.Decision) &&
+		a.actual == &a.Decision && a.hopeful == nil &&
+		a.unresolved == later.unresolved && a.guessed == later.guessed && a.start == later.start
+}
+
 // decide makes the answer of now, and returns when that must be done again
 // although no health changes: zero is never.
 func (a *answer) decide(now time.Time) time.Time {

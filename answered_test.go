@@ -7,6 +7,7 @@ import (
 	"weak"
 
 	"github.com/coredns-failover/failover/internal/eventually"
+	"github.com/coredns-failover/failover/plugin/policy"
 )
 
 const lineOfCache = 64
@@ -88,4 +89,16 @@ func TestReloadForgetsTheRecordsBefore(t *testing.T) {
 		runtime.GC()
 		return before.Value() == nil
 	})
+}
+
+// A change of health that changes nothing for questions leaves the answer as it is.
+func TestAnswerStaysWhileItSaysTheSame(t *testing.T) {
+	r := run(t, "example.org:0 {\n bind 127.0.0.1\n failover www.example.org {\n primary 127.0.0.1 {\n check tcp "+
+		listener(t)+"\n }\n secondary 127.0.0.2 {\n check tcp "+deadPort(t)+" {\n interval 1s\n fast_interval 100ms\n }\n }\n }\n}\n")
+	rec := healthcheck.serving().handlers[0].records[0]
+	healthy := func(tier int) string { return rec.tiers[tier-1][0].verdict().String() }
+	r.await("verdicts", func() bool { return healthy(1) == "healthy" && healthy(2) == "unhealthy" })
+	if a := rec.answers[policy.IPv4].Load(); a != &rec.first[0] {
+		t.Errorf("the answer is %+v, and not the first any more", a.Decision)
+	}
 }

@@ -50,7 +50,8 @@ type record struct {
 	signed atomic.Bool // it has been warned that a signed reply can not be filtered
 	looped atomic.Bool // it has been told that an alias leads back to the record
 
-	// first is room for the first answers of two families.
+	// first is room for the first answers of two families, which most records never
+	// change.
 	first [2]answer
 
 	tiers   [][]*target
@@ -167,7 +168,9 @@ func (r *record) decide() {
 		if after.since = now; before != nil && !before.actual.Differs(after.actual) {
 			after.since = before.since
 		}
-		r.answers[f].Store(after)
+		if before == nil || !before.equals(after) {
+			r.answers[f].Store(after)
+		}
 	}
 	r.wakeAt(wake)
 }

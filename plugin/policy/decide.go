@@ -283,3 +283,7 @@ func (d *Decision) healthy() bool { return d.Kind == Answer && d.State <= Failed
 func (d *Decision) Differs(from *Decision) bool {
 	return d.Kind != from.Kind || d.State != from.State || d.Tier != from.Tier
 }
+
+// Equals reports whether every query gets the same of both. Decisions that differ from
+// query to query are not compared: they do not equal any.
+func (d *Decision) Equals(other *Decision) bool { return d.table == nil && *d == *other }
