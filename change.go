@@ -26,9 +26,9 @@ type past struct {
 	answers  [policy.Any + 1]told // by family
 	verdicts []verdict.Verdict    // of its targets, in their order; unknown is not told
 
-	mu      sync.Mutex
-	history *history // nil if there is none, as for most
-	succession   *succession   // nil while one record has it alone
+	mu         sync.Mutex
+	history    *history    // nil if there is none, as for most
+	succession *succession // nil while one record has it alone
 }
 
 // told is what is told of a decision. The zero value is nothing.
