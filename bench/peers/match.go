@@ -22,16 +22,30 @@ func (m *match) String() string { return m.of[0].name }
 // figure is what was measured of one of the servers.
 func (m *match) figure(what, server string) float64 { return m.figures[of(what, server)] }
 
-// of names a figure of a server.
-func of(what, server string) string { return what + " of " + server }
+// ratio is ours / theirs.
+func (m *match) ratio(what, server string) float64 { return m.figures[ratioTo(what, server)] }
+
+// of names a figure of a server, and ratioTo that of ours to it.
+func of(what, server string) string      { return what + " of " + server }
+func ratioTo(what, server string) string { return what + " beside " + server }
 
 // row is what was measured of all of them.
 func (m *match) row(what string) []rig.Figure {
 	var all []rig.Figure
 	for _, a := range m.of {
-		all = append(all, rig.Figure{Program: a.name, Value: m.figure(what, a.name)})
+		all = append(all, rig.Figure{Program: a.name, Value: m.figure(what, a.name), Ratio: m.ratio(what, a.name)})
 	}
 	return all
+}
+
+// compare adds the ratios to the figures of a round. Those who share it share what the
+// machine does besides, which the medians of each do not.
+func (m *match) compare(figures rig.Figures) {
+	for _, what := range []string{perQuery, perSecond, resident} {
+		for _, a := range m.of {
+			figures[ratioTo(what, a.name)] = figures[of(what, m.of[0].name)] / figures[of(what, a.name)]
+		}
+	}
 }
 
 // asked is a server that is asked as fast as it answers, or, for no names, one that
@@ -99,5 +113,6 @@ func (m *match) play(ctx context.Context, folder string, turns int) (rig.Figures
 			return nil, err
 		}
 	}
+	m.compare(figures)
 	return figures, nil
 }

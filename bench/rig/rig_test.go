@@ -70,12 +70,13 @@ func TestAlternateSaysWhichRoundFailed(t *testing.T) {
 func TestTableHasARatioForEachPeer(t *testing.T) {
 	got := rig.Table([]rig.Measure{{
 		What: "CPU per probe", Show: rig.Microseconds, Goal: rig.AtMost(40, 50, "at most 50 µs"),
-		Figures: []rig.Figure{{"failover", 40e-6}, {"HAProxy", 80e-6}},
+		Figures: []rig.Figure{{"failover", 40e-6, 0}, {"HAProxy", 80e-6, 0}, {"gdnsd", 50e-6, 0.79}},
 	}})
 	want := `| what | program | measured | ours / theirs | goal |
 |---|---|--:|--:|---|
 | CPU per probe | failover | 40.0 µs |  | at most 50 µs: met |
 |  | HAProxy | 80.0 µs | 0.50 |  |
+|  | gdnsd | 50.0 µs | 0.79 |  |
 `
 	if got != want {
 		t.Errorf("the table is\n%s", got)

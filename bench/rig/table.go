@@ -21,6 +21,9 @@ type Measure struct {
 type Figure struct {
 	Program string
 	Value   float64
+	// Ratio is ours / theirs where both were measured at once: the median of the rounds.
+	// 0 is that of the values.
+	Ratio float64
 }
 
 // Table is the Markdown of measures, a row for each program. Where a peer is
@@ -36,12 +39,19 @@ func Table(measures []Measure) string {
 		for i, f := range m.Figures {
 			what, ratio, goal := m.What, "", m.Goal
 			if i > 0 {
-				what, ratio, goal = "", Ratio(m.Figures[0].Value, f.Value), ""
+				what, ratio, goal = "", f.beside(m.Figures[0]), ""
 			}
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", what, f.Program, m.Show(f.Value), ratio, goal)
 		}
 	}
 	return b.String()
+}
+
+func (f Figure) beside(ours Figure) string {
+	if f.Ratio != 0 {
+		return Ratio(f.Ratio, 1)
+	}
+	return Ratio(ours.Value, f.Value)
 }
 
 // Ratio is ours / theirs with two digits, or "-" where theirs is nothing.
