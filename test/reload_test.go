@@ -61,10 +61,15 @@ func TestReloadUnderLoad(t *testing.T) {
 		s.reload(t, version)
 	}
 	f.awaitAnswers(t, 2000)
+	total := 0
 	for answer, n := range f.stop(t) {
+		total += n
 		if answer != sites[1].ip {
 			t.Errorf("%d answers are %s, want %s", n, answer, sites[1].ip)
 		}
+	}
+	if counted := s.metric(t, "answers_total", `record="www.example.org"`, `tier="2"`); counted < float64(total) {
+		t.Errorf("%v answers of %d are counted", counted, total)
 	}
 	if got := s.log.find("record www.example.org", "->"); len(got) != len(transitions) {
 		t.Errorf("a verdict changes by a reload: %q", got[len(transitions):])
