@@ -10,34 +10,47 @@ import (
 )
 
 // answer is what the questions of one family for a record are answered with,
-// until the health of a target changes. It is read-only.
+// until the health of a target changes. It is read-only. Like record it is what every
+// question reads, and as much as a line of the cache.
 type answer struct {
-	// What every question reads comes first, as in record.
 	policy.Decision
 	family policy.Family
 	// unresolved is whether a target that may be answered is an alias of which
 	// nothing is known yet, so that a question must wait for that.
 	unresolved bool
-	// guessed is whether that holds for any target, so that what is decided now
-	// says nothing.
+	hopes      bool // hopeful is set
+	*basis
+}
+
+// basis is what an answer is based on.
+type basis struct {
+	record *record
+	// guessed is whether nothing is known yet of any target that is an alias, so that
+	// what is decided now says nothing.
 	guessed bool
 	start   int32 // the tier at which the search starts, as failback has it
-
-	record *record
-	// actual is the decision by health as it is: Decision itself, unless the record
-	// observes.
-	actual *policy.Decision
-	since  time.Time // when what is told of actual began
+	// healthwise is the decision by health as it is, where the record observes and answers
+	// by something else, or nil.
+	healthwise *policy.Decision
+	since      int64 // when what is told of actual began, in nanoseconds of Unix time
 	// hopeful is the decision if next has an eligible address. Where its choice
 	// depends on that, the next plugins must be asked. Nil without next.
 	hopeful *policy.Decision
+}
+
+// actual returns the decision by health as it is.
+func (a *answer) actual() *policy.Decision {
+	if a.healthwise != nil {
+		return a.healthwise
+	}
+	return &a.Decision
 }
 
 // equals reports whether a later answer says no more than this one does. Those that
 // are not the same for every query are not compared.
 func (a *answer) equals(later *answer) bool {
 	return a.record == later.record && a.Equals(&later.Decision) &&
-		a.actual == &a.Decision && a.hopeful == nil &&
+		a.healthwise == nil && later.healthwise == nil && a.hopeful == nil &&
 		a.unresolved == later.unresolved && a.guessed == later.guessed && a.start == later.start
 }
 
@@ -50,9 +63,8 @@ func (a *answer) decide(now time.Time) time.Time {
 	view.Start = r.holds.of(f).Start()
 	a.start = int32(view.Start)
 	a.Decision = view.Decide(f)
-	a.actual = &a.Decision
 	if r.Observe {
-		a.actual = new(a.Decision)
+		a.healthwise = new(a.Decision)
 		a.start = 0
 		view = r.view(f, r.lens())
 		view.Start = 0
@@ -64,7 +76,7 @@ func (a *answer) decide(now time.Time) time.Time {
 		a.unresolved = a.unresolved || unknown && t.mustResolve()
 	}
 	if r.next != nil {
-		a.hopeful = new(r.hopeful(view).Decide(f))
+		a.hopeful, a.hopes = new(r.hopeful(view).Decide(f)), true
 	}
 	return again
 }
@@ -97,7 +109,7 @@ func (a *answer) reaches(t *target) bool {
 	if a.record.asksClient || a.record.Trickle > 0 {
 		return true
 	}
-	return a.Tier == 0 || a.State > policy.FailedOver || a.turn(t.tier) <= a.turn(a.Tier)
+	return a.Tier == 0 || a.State > policy.FailedOver || a.turn(t.tier) <= a.turn(int(a.Tier))
 }
 
 // turn is when a tier is searched: those before the held one come last.
@@ -112,8 +124,8 @@ func (a *answer) turn(tier int) int {
 // the record's, or the target's own where that is shorter. Learned addresses are
 // those that only the question could tell.
 func (r *record) ttl(f policy.Family, tier int, learned ...*address) time.Duration {
-	ttl := r.TTL.Max
-	if r.TTL.Min < r.TTL.Max {
+	ttl := time.Duration(r.longest) * time.Second
+	if r.shortens {
 		ttl = min(ttl, max(r.TTL.Min, r.horizon(f, tier, learned).Truncate(time.Second)))
 	}
 	if tier == 0 || !r.aliased {
@@ -134,7 +146,7 @@ func (t *target) ttl(f policy.Family) time.Duration {
 	case t.child != nil:
 		ttl := t.child.TTL.Max
 		for _, a := range t.child.answersIn(f) {
-			ttl = min(ttl, t.child.ttl(f, a.Tier))
+			ttl = min(ttl, t.child.ttl(f, int(a.Tier)))
 		}
 		return ttl
 	case t.Kind == model.Alias && t.naming != nil && len(t.list()) > 0:

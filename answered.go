@@ -5,28 +5,18 @@ import (
 	"sync/atomic"
 )
 
-// answered counts the answers of a record by tier; 0 is those without one. It lies
-// beside what a query reads of the record: to count is a locked instruction, at which the
-// processor would wait for memory that is elsewhere.
-type answered struct {
-	counts [3]atomic.Uint64 // of the first tiers, which is all that most records have
-	more   *answered        // of those behind
-}
+// answered counts the answers of a record by tier; 0 is those without one. It is of the
+// first tiers, which is all that most records have. It lies beside what a query reads of
+// the record: to count is a locked instruction, at which the processor would wait for
+// memory that is elsewhere.
+type answered [3]atomic.Uint64
 
-// reach makes room for the answers of that many tiers.
-func (s *answered) reach(tiers int) {
-	for ; tiers >= len(s.counts); tiers -= len(s.counts) {
-		s.more = new(answered)
-		s = s.more
+// answersOf returns the counter of a tier.
+func (r *record) answersOf(tier int) *atomic.Uint64 {
+	if tier < len(r.served) {
+		return &r.served[tier]
 	}
-}
-
-// of returns the counter of a tier.
-func (s *answered) of(tier int) *atomic.Uint64 {
-	for ; tier >= len(s.counts); tier -= len(s.counts) {
-		s = s.more
-	}
-	return &s.counts[tier]
+	return &r.servedBehind[tier-len(r.served)]
 }
 
 // succession is the records that a reload has put in each other's place. Their answers
@@ -56,7 +46,7 @@ func (p *past) countNoMore(r *record) {
 	}
 	s.ended = append(s.ended, make([]uint64, max(0, len(r.tiers)+1-len(s.ended)))...)
 	for tier := range len(r.tiers) + 1 {
-		s.ended[tier] += r.served.of(tier).Load()
+		s.ended[tier] += r.answersOf(tier).Load()
 	}
 	s.counting = slices.DeleteFunc(s.counting, func(one *record) bool { return one == r })
 }
@@ -68,7 +58,7 @@ func (r *record) answered(tier int) uint64 {
 	defer r.past.mu.Unlock()
 	s := r.past.succession
 	if s == nil {
-		return r.served.of(tier).Load()
+		return r.answersOf(tier).Load()
 	}
 	var n uint64
 	if tier < len(s.ended) {
@@ -76,7 +66,7 @@ func (r *record) answered(tier int) uint64 {
 	}
 	for _, one := range s.counting {
 		if tier <= len(one.tiers) {
-			n += one.served.of(tier).Load()
+			n += one.answersOf(tier).Load()
 		}
 	}
 	return n

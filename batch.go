@@ -12,6 +12,7 @@ import (
 // all the rest.
 type batch struct {
 	records []record
+	upkeeps []upkeep
 	tiers   [][]*target
 	members []*target // of tiers
 	targets []target
@@ -27,8 +28,8 @@ func newBatch(records []model.Record) *batch {
 		}
 	}
 	return &batch{
-		make([]record, len(records)), make([][]*target, tiers), make([]*target, targets), make([]target, targets),
-		newLones(records),
+		make([]record, len(records)), make([]upkeep, len(records)),
+		make([][]*target, tiers), make([]*target, targets), make([]target, targets), newLones(records),
 	}
 }
 
@@ -65,13 +66,14 @@ func newLones(records []model.Record) []lone {
 
 // stand makes it what the target stands for: addr.
 func (l *lone) stand(t *target, addr netip.Addr) *[]*address {
-	checks := l.check[:]
-	if n := len(t.Checks); n <= len(checks) {
-		checks = checks[:n]
-	} else {
-		checks = make([]health, n)
+	switch n := len(t.Checks); n {
+	case 0:
+		l.become(t, addr, nil)
+	case len(l.check):
+		l.become(t, addr, l.check[:])
+	default:
+		l.become(t, addr, make([]health, n))
 	}
-	l.become(t, addr, checks)
 	l.at[0] = &l.address
 	l.list = l.at[:]
 	return &l.list

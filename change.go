@@ -153,13 +153,13 @@ func (r *record) news(now time.Time, tell func(change)) {
 		if a == nil || a.guessed {
 			continue
 		}
-		before, after := r.past.answers[f], telling(a.actual)
+		before, after := r.past.answers[f], telling(a.actual())
 		r.past.answers[f] = after
 		if before.is && before != after {
 			tell(change{r.transition(status.Transition{
 				At: now.UTC(), Kind: status.RecordChanged, Family: f.String(),
 				From: r.words(before), To: r.words(after), Reason: r.reason(a),
-			}), a.actual.State})
+			}), a.actual().State})
 		}
 	}
 }

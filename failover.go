@@ -145,7 +145,7 @@ func (f *Failover) answer(
 	}
 	q := &query{w: w, r: r, record: rec, answer: a, who: rec.client(ctx, w, r)}
 	var picks [mostPicks]policy.Pick
-	if rec.next == nil || !isAddress(r.Question[0].Qtype) {
+	if !a.hopes || !isAddress(r.Question[0].Qtype) {
 		return f.settle(ctx, q, a.Choose(q.who, picks[:0]))
 	}
 	c := a.hopeful.Choose(q.who, picks[:0])

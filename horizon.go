@@ -16,7 +16,7 @@ func (r *record) horizon(f policy.Family, tier int, learned []*address) time.Dur
 	}
 	tiers := r.tiers
 	if a := r.answers[f].Load(); tier > 0 && a != nil && a.State <= policy.FailedOver {
-		tiers = tiers[:max(tier, a.Tier)]
+		tiers = tiers[:max(tier, int(a.Tier))]
 	}
 	soonest := forever
 	for _, targets := range tiers {

@@ -221,7 +221,7 @@ func (s *scrape) record(r *record) {
 	}
 	for _, f := range r.families() {
 		if a := r.answers[f].Load(); a != nil {
-			s.gauge(activeTierDesc, float64(a.actual.Tier), f.String())
+			s.gauge(activeTierDesc, float64(a.actual().Tier), f.String())
 		}
 		if r.Failback.Mode != model.FailbackAuto {
 			s.gauge(heldDesc, number(r.waits(f)), f.String())

@@ -12,7 +12,7 @@ import (
 
 // reason says why the questions of the answer's family get what they do, by health
 // as it is; "" where the primary answers.
-func (r *record) reason(a *answer) string { return a.reason(a.actual.State, a.actual.Tier) }
+func (r *record) reason(a *answer) string { return a.reason(a.actual().State, int(a.actual().Tier)) }
 
 // reason says what keeps the tiers before that one from answering, or all of them
 // where nothing is eligible; "" where nothing does.
@@ -20,7 +20,7 @@ func (a *answer) reason(state policy.State, tier int) string {
 	switch {
 	case state == policy.Normal:
 		return ""
-	case a.actual.Held && tier == a.actual.Tier:
+	case a.actual().Held && tier == int(a.actual().Tier):
 		return fmt.Sprintf("a better tier is eligible again, but failback holds tier %d", tier)
 	}
 	// A tier without an address of the family is passed over since what it has of

@@ -16,61 +16,67 @@ import (
 
 // record is a model.Record at work: with the health of its targets, and with
 // what it answers until that changes.
+//
+// It is what every question reads, on lines of the cache that follow each other: of many
+// records the one that is asked for is in no cache of the processor, and the less there is
+// of each, the more of them are near. Everything else is in its upkeep.
 type record struct {
-	// What every question reads comes first, on lines of the cache that follow each other,
-	// and with a copy of what it needs of the model: of many records the one that is asked
-	// for is in no cache of the processor, and each place to look at takes as long as the
-	// rest of the work.
-
 	// answers holds what each family's questions are answered with: a query
 	// reads it with one atomic load.
 	answers [policy.Any + 1]atomic.Pointer[answer]
+	*upkeep
+	served answered
 
 	// Read-only after New.
-	asksClient bool // answers depend on who asks
-	aliased    bool // a target is an alias, which may lead back to here
-	cname      bool // a target is answered with a CNAME
+	longest    uint32 // the TTL of its answers at most, in seconds
+	shortens   bool   // its TTL may be less
+	asksClient bool   // answers depend on who asks
+	aliased    bool   // a target is an alias, which may lead back to here
+	cname      bool   // a target is answered with a CNAME
+
+	// first is room for the first answers of two families, which most records never
+	// change.
+	first [2]answer
+}
+
+// upkeep is what keeps the answers of a record up to date, and tells of them.
+type upkeep struct {
+	// Read-only after New.
+	policy.Rules
+	handler  *Failover
+	tiers    [][]*target
+	parents  []*record // that have this one as a target
+	askedFor families
 	// addressless is whether no type that it answers is one of addresses: then
 	// its targets need none either.
 	addressless bool
-	askedFor    families
-	next        *target   // the one that stands for the next plugins, or nil
-	TTL         model.TTL // as in the model
+	next        *target // the one that stands for the next plugins, or nil
 
 	// past is what has changed. Read-only after the handler has started: a reload hands
 	// it on.
 	past *past
 
-	served answered
-
-	// Read-only after New.
-	policy.Rules
-	handler *Failover
+	servedBehind []atomic.Uint64 // see record.answersOf
 
 	signed atomic.Bool // it has been warned that a signed reply can not be filtered
 	looped atomic.Bool // it has been told that an alias leads back to the record
-
-	// first is room for the first answers of two families, which most records never
-	// change.
-	first [2]answer
-
-	tiers   [][]*target
-	parents []*record // that have this one as a target
-	soa     soaCache
+	soa    soaCache
 
 	height  int32      // see rank
 	stopped bool       // by the end of its configuration; under mu
 	mu      sync.Mutex // one update at a time
 	holds   *holds     // see failback; nil where a record fails back at once, as most do
 
-	_ [8]byte // the next one begins on a line of its own
+	first [2]basis // of the record's first answers
 }
 
 func (b *batch) newRecord(m *model.Record) *record {
 	r := &take(&b.records, 1)[0]
-	r.Rules, r.TTL, r.past = *policy.NewRules(m), m.TTL, new(past)
+	r.upkeep = &take(&b.upkeeps, 1)[0]
+	r.Rules, r.past = *policy.NewRules(m), new(past)
+	r.longest, r.shortens = uint32(m.TTL.Max/time.Second), m.TTL.Min < m.TTL.Max
 	r.tiers = take(&b.tiers, len(m.Tiers))
-	r.served.reach(len(m.Tiers))
+	r.servedBehind = make([]atomic.Uint64, max(0, len(m.Tiers)+1-len(r.served)))
 	if m.Failback.Mode != model.FailbackAuto {
 		r.holds = &holds{decided: make([]bool, len(m.Tiers))}
 	}
@@ -161,11 +167,11 @@ func (r *record) decide() {
 	for i, f := range r.families() {
 		before := r.answers[f].Load()
 		after := r.blank(i, before)
-		*after = answer{record: r, family: f}
+		*after, *after.basis = answer{family: f, basis: after.basis}, basis{record: r}
 		if again := after.decide(now); wake.IsZero() || !again.IsZero() && again.Before(wake) {
 			wake = again
 		}
-		if after.since = now; before != nil && !before.actual.Differs(after.actual) {
+		if after.since = now.UnixNano(); before != nil && !before.actual().Differs(after.actual()) {
 			after.since = before.since
 		}
 		if before == nil || !before.equals(after) {
@@ -179,9 +185,11 @@ func (r *record) decide() {
 // record's own where no answer has had it yet.
 func (r *record) blank(i int, before *answer) *answer {
 	if i < len(r.first) && (before == nil || before.record != r) {
-		return &r.first[i]
+		a := &r.first[i]
+		a.basis = &r.upkeep.first[i]
+		return a
 	}
-	return new(answer)
+	return &answer{basis: new(basis)}
 }
 
 // stop ends what the record does by itself.
@@ -228,7 +236,7 @@ func (r *record) view(f policy.Family, l lens) *policy.Record {
 
 // count counts what a question was answered with, and tells it to other plugins.
 func (r *record) count(ctx context.Context, c policy.Choice) {
-	r.served.of(c.Tier).Add(1)
+	r.answersOf(c.Tier).Add(1)
 	r.describe(ctx, c)
 }
 
@@ -242,7 +250,7 @@ func (r *record) state() policy.State {
 	worst := policy.Normal
 	for f := range r.answers {
 		if a := r.answers[f].Load(); a != nil {
-			worst = max(worst, a.actual.State)
+			worst = max(worst, a.actual().State)
 		}
 	}
 	return worst

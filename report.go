@@ -44,8 +44,8 @@ func (r *record) report(now time.Time) []string {
 	}
 	for _, f := range r.families() {
 		a := r.answers[f].Load()
-		line := fmt.Sprintf("%v: %s", f, r.words(telling(a.actual)))
-		if answers := answersOf(a.actual.Candidates()); len(answers) > 0 {
+		line := fmt.Sprintf("%v: %s", f, r.words(telling(a.actual())))
+		if answers := answersOf(a.actual().Candidates()); len(answers) > 0 {
 			line += ": " + strings.Join(answers, " ")
 		}
 		lines = append(lines, line)

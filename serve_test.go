@@ -202,7 +202,7 @@ func TestObserveMeasuresButAnswersAsIfHealthy(t *testing.T) {
 	f := handlerOf(t, strings.Replace(pair, "check", "observe\n\tcheck", 1))
 	f.set(verdict.Unhealthy, "192.0.2.1")
 	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 192.0.2.1")
-	if got := f.records[0].answers[0].Load().actual.Tier; got != 2 {
+	if got := f.records[0].answers[0].Load().actual().Tier; got != 2 {
 		t.Errorf("the actual tier is %d, want 2", got)
 	}
 }

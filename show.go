@@ -40,8 +40,8 @@ var kinds = [...]string{policy.Answer: "answer", policy.NoData: "no_data", polic
 func (a *answer) show() status.Family {
 	r := a.record
 	return status.Family{
-		Family: a.family.String(), Kind: kinds[a.actual.Kind], State: a.actual.State.String(), Tier: a.actual.Tier,
-		Since: a.since.UTC(), Answers: answersOf(a.actual.Candidates()),
+		Family: a.family.String(), Kind: kinds[a.actual().Kind], State: a.actual().State.String(), Tier: int(a.actual().Tier),
+		Since: time.Unix(0, a.since).UTC(), Answers: answersOf(a.actual().Candidates()),
 		Waiting: r.Failback.Mode != model.FailbackAuto && r.waits(a.family),
 	}
 }

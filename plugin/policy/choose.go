@@ -72,7 +72,7 @@ func (d *Decision) chooseOnly(picks []Pick) Choice {
 	if d.Kind == Answer {
 		sample.add([]Pick{d.only})
 	}
-	return Choice{Kind: d.Kind, State: d.State, Tier: d.Tier, Picks: sample.picks()}
+	return Choice{Kind: d.Kind, State: d.State, Tier: int(d.Tier), Picks: sample.picks()}
 }
 
 // choose samples what the client is answered, and returns the step that takes it.

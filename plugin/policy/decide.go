@@ -51,7 +51,7 @@ type Decision struct {
 	// held back.
 	Held bool
 	// Tier is the active tier: 1 is the primary. It is 0 where there is none.
-	Tier int
+	Tier int32
 
 	// only is what every query is answered with, where table is nil: the address if
 	// Kind is Answer. Of most records that is all there is to know, and a query finds
@@ -123,8 +123,8 @@ func (r *Record) decide(views []view) Decision {
 	}
 	d.add(step{Kind: NoData, everyone: true})
 	first := d.first()
-	d.Kind, d.State, d.Tier = first.Kind, first.State, first.Tier
-	d.Held = d.Tier > r.start() && slices.ContainsFunc(views[:r.start()], func(v view) bool { return v.stops() })
+	d.Kind, d.State, d.Tier = first.Kind, first.State, int32(first.Tier)
+	d.Held = first.Tier > r.start() && slices.ContainsFunc(views[:r.start()], func(v view) bool { return v.stops() })
 	d.apart = !d.steps[0].everyone
 	return d
 }

@@ -63,7 +63,7 @@ func show(c Choice) string {
 func decideAndChoose(r *Record, f Family) string {
 	d := r.Decide(f)
 	c := d.Choose(nil, nil)
-	if d.Kind != c.Kind || d.State != c.State || d.Tier != c.Tier {
+	if d.Kind != c.Kind || d.State != c.State || int(d.Tier) != c.Tier {
 		return fmt.Sprintf("decided %+v, chose %+v", d, c)
 	}
 	return show(c)

@@ -199,7 +199,7 @@ func TestDecisionsAreThoseOfTheTable(t *testing.T) {
 			t.Fatalf("POLICY_SEED=%d, %v:\n%s%s", seed, f, describe(r, ""), fmt.Sprintf(format, args...))
 		}
 		d := r.Decide(f)
-		if l := in.line(nil); d.Kind != l.kind || d.State != l.state || d.Tier != l.tier {
+		if l := in.line(nil); d.Kind != l.kind || d.State != l.state || int(d.Tier) != l.tier {
 			fail("decided %v %v %d, want %v %v %d", d.Kind, d.State, d.Tier, l.kind, l.state, l.tier)
 		}
 		if got, want := r.Eligible(f), in.stops(); !slices.Equal(got, want) {
