@@ -6,12 +6,10 @@ import (
 	"github.com/coredns-failover/failover/plugin/model"
 )
 
-// batch is room for the records of a handler and for what begins and ends with them:
-// a few large things instead of many small ones, which cost the garbage collector
-// most. What a reload hands on from record to record is not in it, for it would keep
-// all the rest.
+// batch is room for what begins and ends with the records of a handler: a few large
+// things instead of many small ones, which cost the garbage collector most. What a reload
+// hands on from record to record is not in it, for it would keep all the rest.
 type batch struct {
-	records []record
 	upkeeps []upkeep
 	tiers   [][]*target
 	members []*target // of tiers
@@ -28,8 +26,8 @@ func newBatch(records []model.Record) *batch {
 		}
 	}
 	return &batch{
-		make([]record, len(records)), make([]upkeep, len(records)),
-		make([][]*target, tiers), make([]*target, targets), make([]target, targets), newLones(records),
+		make([]upkeep, len(records)), make([][]*target, tiers), make([]*target, targets), make([]target, targets),
+		newLones(records),
 	}
 }
 

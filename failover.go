@@ -54,13 +54,12 @@ func New(b model.Block) *Failover {
 
 // newHandler returns a handler that is yet to decide what it answers.
 func newHandler(b model.Block) *Failover {
-	sideBySide(b.Records)
-	f := &Failover{block: b, zones: b.Zones, asking: newAsking(), names: newNames(b.Zones, len(b.Records))}
+	f := &Failover{block: b, zones: b.Zones, asking: newAsking(), names: newNames(&b)}
 	room := newBatch(b.Records)
 	for i := range b.Records {
-		r := room.newRecord(&b.Records[i])
+		r := f.names.place(&b.Records[i])
+		room.make(r, &b.Records[i])
 		f.records = append(f.records, r)
-		f.names.add(r, f.zones)
 		f.fastest = f.fastest || r.Policy == model.Fastest
 	}
 	f.link()

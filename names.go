@@ -1,9 +1,12 @@
 package failover
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/coredns-failover/failover/plugin/model"
+	"github.com/coredns-failover/failover/plugin/table"
 
 	"github.com/coredns/coredns/plugin"
 
@@ -13,59 +16,54 @@ import (
 // names finds the record that answers for a name. It is built once and
 // read-only after that.
 type names struct {
-	// byName holds every name that exists in the block: the records' own, and
-	// those above them up to the zone, which exist because something is below
-	// them (RFC 4592, 2.2.2): nil where only names below have a record. Lower case,
-	// fully qualified.
-	byName map[string]*record
+	// exist is every name that exists in the block: the records' own, and those
+	// above them up to the zone, which exist because something is below them (RFC
+	// 4592, 2.2.2). Lower case, fully qualified.
+	exist *table.Table
+	// records are those of the names, by number. Where only names below have a record it
+	// is none, without upkeep.
+	records []record
 	// wildcards are the records of "*" directly below a name.
 	wildcards map[string]*record
 }
 
-// newNames returns a table with room for that many records. zones are those of the
-// server block; each is a name of its own, which no wildcard above it covers.
-func newNames(zones plugin.Zones, records int) names {
-	n := names{make(map[string]*record, records+len(zones)), make(map[string]*record)}
+// newNames returns the names of a block, whose records are still to be made. Its zones
+// are names of their own, which no wildcard above them covers.
+func newNames(b *model.Block) names {
+	zones := plugin.Zones(b.Zones)
+	exist := make(map[string]bool, len(b.Records)+len(zones))
 	for _, zone := range zones {
-		n.exists(zone)
+		exist[zone] = true
 	}
-	return n
+	for i := range b.Records {
+		name := b.Records[i].Name
+		exist[name] = true
+		for zone := zones.Matches(name); name != zone; {
+			name = parent(name)
+			exist[name] = true
+		}
+	}
+	numbered := table.New(slices.Collect(maps.Keys(exist)))
+	return names{numbered, make([]record, numbered.Len()), make(map[string]*record)}
 }
 
-// sideBySide has the names of records lie side by side in memory. They come from a
-// parser that makes much else, and who asks for one of many would wait for a page of
-// memory for each.
-func sideBySide(records []model.Record) {
-	var all strings.Builder
-	for i := range records {
-		all.WriteString(records[i].Name)
+// place returns where a record is to be made.
+func (n *names) place(m *model.Record) *record {
+	number, _ := n.exist.Find([]byte(m.Name))
+	r := &n.records[number]
+	if m.Wildcard() {
+		n.wildcards[parent(m.Name)] = r
 	}
-	rest := all.String()
-	for i := range records {
-		n := len(records[i].Name)
-		records[i].Name, rest = rest[:n], rest[n:]
-	}
+	return r
 }
 
-// add puts a record into the table.
-func (n *names) add(r *record, zones plugin.Zones) {
-	name := base(r.Name)
-	if r.Wildcard() {
-		n.wildcards[name] = r
-		n.exists(name)
-	} else {
-		n.byName[name] = r
+// exactly returns the record of that very name, or nil, and whether the name exists.
+func (n *names) exactly(name []byte) (r *record, exists bool) {
+	number, exists := n.exist.Find(name)
+	if !exists || n.records[number].upkeep == nil {
+		return nil, exists
 	}
-	for zone := zones.Matches(r.Name); name != zone; name = parent(name) {
-		n.exists(name)
-	}
-}
-
-// exists makes a name exist.
-func (n *names) exists(name string) {
-	if _, known := n.byName[name]; !known {
-		n.byName[name] = nil
-	}
+	return &n.records[number], true
 }
 
 // find returns the record that answers for qname, in any case of letters, or
@@ -78,14 +76,14 @@ func (n *names) exists(name string) {
 func (n *names) find(qname string) (r *record, exists bool) {
 	var stack [255]byte
 	name := lower(stack[:0], qname)
-	if r, exists := n.byName[string(name)]; exists {
+	if r, exists := n.exactly(name); exists {
 		return r, true
 	}
 	if len(n.wildcards) == 0 {
 		return nil, false
 	}
 	for off, end := dns.NextLabel(qname, 0); !end; off, end = dns.NextLabel(qname, off) {
-		if _, exists := n.byName[string(name[off:])]; exists {
+		if _, exists := n.exist.Find(name[off:]); exists {
 			return n.wildcard(name[off:])
 		}
 	}

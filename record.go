@@ -70,8 +70,8 @@ type upkeep struct {
 	first [2]basis // of the record's first answers
 }
 
-func (b *batch) newRecord(m *model.Record) *record {
-	r := &take(&b.records, 1)[0]
+// make makes a record, whose own place is not of the batch.
+func (b *batch) make(r *record, m *model.Record) {
 	r.upkeep = &take(&b.upkeeps, 1)[0]
 	r.Rules, r.past = *policy.NewRules(m), new(past)
 	r.longest, r.shortens = uint32(m.TTL.Max/time.Second), m.TTL.Min < m.TTL.Max
@@ -95,7 +95,6 @@ func (b *batch) newRecord(m *model.Record) *record {
 	for _, t := range m.Types {
 		r.askedFor |= 1 << r.familyOf(t)
 	}
-	return r
 }
 
 // families are those of the questions that a record answers, a bit for each.

@@ -27,8 +27,8 @@ type room struct {
 var rooms = map[string]room{
 	".": {
 		rooms: []string{
-			"admin", "corefile", "engine", "model", "notify", "policy", "probe", "resolve", "state", "status", "verdict",
-			"watch",
+			"admin", "corefile", "engine", "model", "notify", "policy", "probe", "resolve", "state", "status", "table",
+			"verdict", "watch",
 		},
 		others: []string{
 			"github.com/coredns/caddy", "github.com/coredns/coredns",
@@ -61,6 +61,7 @@ var rooms = map[string]room{
 		rooms: []string{"epoll"}, others: []string{"golang.org/x/sys/unix"}, mustNot: []string{"net", "net/http"},
 	},
 	"plugin/epoll":   {others: []string{"golang.org/x/sys/unix"}, mustNot: []string{"net", "net/http"}},
+	"plugin/table":   {mustNot: []string{"context", "net", "os", "sync"}},
 	"plugin/queue":   {mustNot: []string{"context", "net", "os", "sync"}},
 	"plugin/resolve": {others: []string{"github.com/miekg/dns"}, mustNot: []string{"net/http", "os"}},
 	"plugin/engine":  {rooms: []string{"verdict"}, mustNot: []string{"net", "net/http", "net/netip", "os"}},

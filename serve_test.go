@@ -440,6 +440,7 @@ func TestWhichRecordAnswers(t *testing.T) {
 		"x.y.sub.example.org.": "NOERROR 192.0.2.5",
 		"*.example.org.":       "NOERROR 192.0.2.2",
 		"\\052.example.org.":   "NOERROR 192.0.2.2",
+		"ghost.*.example.org.": "NXDOMAIN", // "*" is a name that exists (RFC 4592, 2.2.1)
 		"example.com.":         "NXDOMAIN",
 		".":                    "NXDOMAIN",
 	}
