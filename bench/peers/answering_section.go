@@ -34,11 +34,11 @@ func answeringSection(one, many, flips *match) rig.Section {
 }
 
 const answeringNotes = `dnsperf asks with one thread, 10 sockets and 100 queries outstanding. It shares the cores with
-the server, so CPU per query (user and system time of the server's process) is the figure to judge by. Servers that are
-compared are all up at once, and each is asked for a second in its turn; a ratio is the median of the rounds' ratios.
-Records have "check none", 100,000 are asked for in an order of chance. 1,000 probes a second are 300 HTTP checks every
-300 ms with threshold 1; for verdicts the target answers 200 and 500 in turn, which made %.0f verdicts a second, each
-with two lines in the log. Both are the same process.
+the server, so CPU per query (user and system time of the server's process) is the figure to judge by. Servers that
+are compared are all up at once, and each is asked for a second in its turn, whose order is one of chance; a ratio is
+the median of the rounds' ratios. Records have "check none", 100,000 are asked for in an order of chance. 1,000 probes
+a second are 300 HTTP checks every 300 ms with threshold 1; for verdicts the target answers 200 and 500 in turn, which
+made %.0f verdicts a second, each with two lines in the log. Both are the same process.
 
 gdnsd is better by far, as no CoreDNS plugin can be: it receives and sends many packets with one system call (recvmmsg
 and sendmmsg), writes the answer into the packet that it has, and has neither garbage nor goroutines. A profile of

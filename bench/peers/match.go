@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math/rand/v2"
 	"os"
 	"time"
 
@@ -9,8 +10,8 @@ import (
 )
 
 // match is servers that are measured against each other, ours first. All of them are up
-// at once, and are asked in turns that are short: what the machine does besides, which
-// changes from second to second, meets them alike.
+// at once, and are asked in turns that are short, in an order of chance: what the machine
+// does besides, which changes from second to second, meets them alike.
 type match struct {
 	of      []asked
 	figures rig.Figures // of all, once it has been played
@@ -101,8 +102,8 @@ func (m *match) play(ctx context.Context, folder string, turns int) (rig.Figures
 		}
 	}
 	for range turns {
-		for _, p := range all {
-			if err := p.play(ctx); err != nil {
+		for _, i := range rand.Perm(len(all)) { // whom one comes after makes a difference
+			if err := all[i].play(ctx); err != nil {
 				return nil, err
 			}
 		}
