@@ -76,3 +76,19 @@ func (l *lone) stand(t *target, addr netip.Addr) *[]*address {
 	l.list = l.at[:]
 	return &l.list
 }
+
+// room is for what the targets of a handler get when they are claimed.
+type room struct {
+	lones    []lone
+	counters []transitions
+}
+
+// counter returns one that counts nothing yet. They come in lots: one that is handed on
+// from reload to reload keeps its lot, and not those of all targets.
+func (r *room) counter() *transitions {
+	const lot = 64
+	if len(r.counters) == 0 {
+		r.counters = make([]transitions, lot)
+	}
+	return &take(&r.counters, 1)[0]
+}

@@ -127,9 +127,9 @@ func (c *configuration) claim(before *configuration) (err error) {
 		f.prepareResolving(c.settings(), before, c.memory)
 		adopt(f.records...)
 		f.claims = newClaims(c, f.config.Root)
-		lones := newLones(f.block.Records)
+		room := room{lones: newLones(f.block.Records)}
 		for _, r := range f.records {
-			if err := r.claim(records[r.key()], learned, &lones); err != nil {
+			if err := r.claim(records[r.key()], learned, &room); err != nil {
 				return fmt.Errorf("record %s: %w", display(r.Name), err)
 			}
 		}
@@ -138,15 +138,15 @@ func (c *configuration) claim(before *configuration) (err error) {
 }
 
 // claim claims the checks of the record's targets. before is the record in its
-// place, which may be nil, learned what has been learned of its targets, and lones
-// room for those that are addresses.
-func (r *record) claim(before *record, learned map[*target][]*address, lones *[]lone) error {
+// place, which may be nil, learned what has been learned of its targets, and room is for
+// what they get.
+func (r *record) claim(before *record, learned map[*target][]*address, room *room) error {
 	for _, t := range r.targets() {
 		old := before.targetLike(t)
-		t.inherit(old)
+		t.inherit(old, room)
 		// The addresses are replaced and not changed, since from the first claim on
 		// a verdict may have the record decide anew.
-		addresses := t.renewed(lones)
+		addresses := t.renewed(&room.lones)
 		for _, a := range *addresses {
 			if err := r.handler.claims.claim(a, old.addressLike(a.Addr)); err != nil {
 				return err

@@ -51,10 +51,12 @@ func (r *record) targetLike(t *target) *target {
 	return nil
 }
 
-// inherit takes over what before has counted; before may be nil.
-func (t *target) inherit(before *target) {
+// inherit takes over what before has counted. That may be nil; then it counts in the room.
+func (t *target) inherit(before *target, room *room) {
 	if before != nil {
 		t.transitions = before.transitions
+	} else {
+		t.transitions = room.counter()
 	}
 }
 

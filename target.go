@@ -30,7 +30,8 @@ type target struct {
 	// is locked, or before it answers.
 	addresses atomic.Pointer[[]*address]
 
-	// transitions is handed on by a reload, like record.past.
+	// transitions is handed on by a reload, like record.past. Nil before the target is
+	// claimed.
 	transitions *transitions
 	// force is the state that an operator has forced on the target or its record,
 	// or nil.
@@ -68,7 +69,7 @@ type address struct {
 
 func (b *batch) newTarget(r *record, tier int, m *model.Target) *target {
 	t := &take(&b.targets, 1)[0]
-	t.Target, t.record, t.tier, t.transitions = m, r, tier, new(transitions)
+	t.Target, t.record, t.tier = m, r, tier
 	t.addresses.Store(t.initial(&b.lones))
 	return t
 }

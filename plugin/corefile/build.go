@@ -16,6 +16,7 @@ func (r *record) build(name string, known *known) (model.Record, error) {
 			return model.Record{}, err
 		}
 	}
+	built.Tiers = known.allTiers(built.Tiers)
 	return built, nil
 }
 

@@ -14,6 +14,7 @@ package corefile
 import (
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/coredns/caddy/caddyfile"
 
@@ -38,7 +39,22 @@ func Parse(tokens iter.Seq[caddyfile.Token], zones []string) (model.Block, error
 		return model.Block{}, err
 	}
 	s.block.Records = slices.Clone(s.block.Records) // without the room for more
+	joinNames(s.block.Records)
 	return s.block, nil
+}
+
+// joinNames has the names of records be of one string: a garbage collector would go to
+// each of many.
+func joinNames(records []model.Record) {
+	var all strings.Builder
+	for i := range records {
+		all.WriteString(records[i].Name)
+	}
+	rest := all.String()
+	for i := range records {
+		n := len(records[i].Name)
+		records[i].Name, rest = rest[:n], rest[n:]
+	}
 }
 
 // serverBlock is what the directives read so far say.

@@ -14,7 +14,9 @@ type known struct {
 	checks  lists[model.Check]
 	tiers   lists[model.Target]
 	options map[plainOptions]*model.TargetOptions
-	last    *model.Settings // of the record before
+	// Of the record before: records that are alike follow each other.
+	lastSettings *model.Settings
+	lastTiers    []model.Tier
 }
 
 func newKnown() *known {
@@ -55,12 +57,20 @@ func (l *lists[T]) like(list []T) []T {
 	}
 }
 
-// settings returns those that equal some: records that are alike follow each other.
+// settings returns those that equal some.
 func (k *known) settings(some *model.Settings) *model.Settings {
-	if k.last == nil || !reflect.DeepEqual(k.last, some) {
-		k.last = new(*some) // and not the directive around it
+	if k.lastSettings == nil || !reflect.DeepEqual(k.lastSettings, some) {
+		k.lastSettings = new(*some) // and not the directive around it
 	}
-	return k.last
+	return k.lastSettings
+}
+
+// allTiers returns those that equal the tiers of a record, each of which is shared.
+func (k *known) allTiers(some []model.Tier) []model.Tier {
+	if !slices.EqualFunc(k.lastTiers, some, func(a, b model.Tier) bool { return &a[0] == &b[0] }) {
+		k.lastTiers = some
+	}
+	return k.lastTiers
 }
 
 // plainOptions are those of a target that no policy needs to know the place of.
