@@ -127,7 +127,10 @@ func (q *query) ttl(c policy.Choice) time.Duration {
 	return q.record.ttl(q.answer.family, c.Tier, q.learned...)
 }
 
-// answer answers a question with what the record has now.
+// answer answers a question with what the record has now. Inlined, it would leave what it
+// takes to choose on the stack while the answer is written.
+//
+//go:noinline
 func (f *Failover) answer(
 	ctx context.Context, w dns.ResponseWriter, r *dns.Msg, rec *record, family policy.Family,
 ) outcome {
@@ -143,12 +146,18 @@ func (f *Failover) answer(
 		a = rec.answers[family].Load()
 	}
 	q := &query{w: w, r: r, record: rec, answer: a, who: rec.client(ctx, w, r)}
-	var picks [mostPicks]policy.Pick
-	if !a.hopes || !isAddress(r.Question[0].Qtype) {
-		return f.settle(ctx, q, a.Choose(q.who, picks[:0]))
+	if a.hopes && isAddress(r.Question[0].Qtype) {
+		return f.hope(ctx, q)
 	}
-	c := a.hopeful.Choose(q.who, picks[:0])
-	if slices.ContainsFunc(c.Picks, isNext) || rec.needsNext(c) {
+	var picks [mostPicks]policy.Pick
+	return f.settle(ctx, q, a.Choose(q.who, picks[:0]))
+}
+
+// hope answers a question where the next plugins may have to be asked.
+func (f *Failover) hope(ctx context.Context, q *query) outcome {
+	var picks [mostPicks]policy.Pick
+	c := q.answer.hopeful.Choose(q.who, picks[:0])
+	if slices.ContainsFunc(c.Picks, isNext) || q.record.needsNext(c) {
 		return f.answerNext(ctx, q, c)
 	}
 	return f.settle(ctx, q, c)
@@ -187,17 +196,46 @@ func (o outcome) write() (int, error) {
 // done is the outcome where others have replied.
 func done(rcode int, err error) outcome { return outcome{rcode: rcode, err: err} }
 
-// settle comes to the outcome of what was chosen.
+// settle comes to the outcome of what was chosen. What takes room on the stack is in
+// functions of its own, or the stack of every query would have to grow.
 func (f *Failover) settle(ctx context.Context, q *query, c policy.Choice) outcome {
 	rec, qtype := q.record, q.r.Question[0].Qtype
 	if rec.leaves(c, qtype) {
-		return done(f.pass(ctx, passed{q.w, *q, c.Scope}, q.r, rec))
+		return f.leave(ctx, q, c)
 	}
 	rec.count(ctx, c)
 	q.explain(c)
-	if rec.cname || !isAddress(qtype) {
-		c = rec.narrow(c, q.who, qtype, rec.lens())
+	if c.Kind == policy.Answer && !rec.cname && isAddress(qtype) {
+		return f.addresses(q, c)
 	}
+	return f.otherwise(ctx, q, c)
+}
+
+// leave leaves a question to the next plugins, for which that was chosen.
+//
+//go:noinline
+func (f *Failover) leave(ctx context.Context, q *query, c policy.Choice) outcome {
+	return done(f.pass(ctx, passed{q.w, *q, c.Scope}, q.r, q.record))
+}
+
+// addresses replies with the addresses of the chosen targets: what nearly every question
+// comes to.
+//
+//go:noinline
+func (f *Failover) addresses(q *query, c policy.Choice) outcome {
+	picks := c.Picks
+	if q.record.aliased {
+		picks = once(picks)
+	}
+	return outcome{w: q.w, reply: q.scoped(message(q.r, picks, q.ttl(c)), c.Scope)}
+}
+
+// otherwise comes to every other outcome.
+//
+//go:noinline
+func (f *Failover) otherwise(ctx context.Context, q *query, c policy.Choice) outcome {
+	rec, qtype := q.record, q.r.Question[0].Qtype
+	c = rec.narrow(c, q.who, qtype, rec.lens())
 	switch {
 	case c.Kind == policy.Next:
 		return done(f.passOn(ctx, q, c))
@@ -207,24 +245,13 @@ func (f *Failover) settle(ctx context.Context, q *query, c policy.Choice) outcom
 		return outcome{rcode: dns.RcodeServerFailure} // nobody knows whether there is data
 	case c.Kind == policy.NoData:
 		return f.noData(ctx, q, c)
-	default:
-		return f.data(ctx, q, c)
-	}
-}
-
-// data replies with the data of the chosen targets.
-func (f *Failover) data(ctx context.Context, q *query, c policy.Choice) outcome {
-	switch {
-	case q.record.cname && isCNAME(c.Picks[0]):
+	case rec.cname && isCNAME(c.Picks[0]):
 		return f.cname(ctx, q, c)
-	case !isAddress(q.r.Question[0].Qtype):
+	case !isAddress(qtype):
 		return f.fetch(ctx, q, c)
+	default:
+		return f.addresses(q, c)
 	}
-	picks := c.Picks
-	if q.record.aliased {
-		picks = once(picks)
-	}
-	return outcome{w: q.w, reply: q.scoped(message(q.r, picks, q.ttl(c)), c.Scope)}
 }
 
 func isCNAME(p policy.Pick) bool { return p.Target.CNAME }

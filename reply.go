@@ -68,7 +68,9 @@ func single(r *dns.Msg, hdr dns.RR_Header, addr netip.Addr) *dns.Msg {
 }
 
 // rrs returns the records that hold the picked addresses, all of the type that
-// hdr has.
+// hdr has. Inlined, it would have the stack of every query grow that has but one.
+//
+//go:noinline
 func rrs(hdr dns.RR_Header, picks []policy.Pick) []dns.RR {
 	if hdr.Rrtype == dns.TypeA {
 		return fill(hdr, picks, (*rr4).set)
