@@ -19,14 +19,14 @@ func TestARecordLiesOnLinesOfTheCache(t *testing.T) {
 		t.Skip("it is laid out for processors of 64 bits")
 	}
 	var r record
-	if at := unsafe.Offsetof(r.first); at != lineOfCache {
-		t.Errorf("the first answer begins at %d", at)
-	}
-	if size := unsafe.Sizeof(r.first[0]); size != lineOfCache {
-		t.Errorf("an answer takes %d bytes", size)
-	}
-	if size := unsafe.Sizeof(r); size != 3*lineOfCache {
-		t.Errorf("the next record begins at %d", size)
+	for part, at := range map[string]uintptr{
+		"first": unsafe.Offsetof(r.first), "name": unsafe.Offsetof(r.name), "second": unsafe.Offsetof(r.second),
+		"": unsafe.Sizeof(r),
+	} {
+		want := map[string]uintptr{"first": 1, "name": 2, "second": 3, "": 4}[part] * lineOfCache
+		if at != want {
+			t.Errorf("%q begins at %d", part, at)
+		}
 	}
 }
 
@@ -91,7 +91,7 @@ func TestAnswerStaysWhileItSaysTheSame(t *testing.T) {
 	rec := healthcheck.serving().handlers[0].records[0]
 	healthy := func(tier int) string { return rec.tiers[tier-1][0].verdict().String() }
 	r.await("verdicts", func() bool { return healthy(1) == "healthy" && healthy(2) == "unhealthy" })
-	if a := rec.answers[policy.IPv4].Load(); a != &rec.first[0] {
+	if a := rec.answers[policy.IPv4].Load(); a != &rec.first {
 		t.Errorf("the answer is %+v, and not the first any more", a.Decision)
 	}
 }

@@ -28,7 +28,7 @@ type names struct {
 }
 
 // newNames returns the names of a block, whose records are still to be made. Its zones
-// are names of their own, which no wildcard above them covers.
+// are names that exist, too, so that no wildcard above them covers them.
 func newNames(b *model.Block) names {
 	zones := plugin.Zones(b.Zones)
 	exist := make(map[string]bool, len(b.Records)+len(zones))
@@ -43,14 +43,17 @@ func newNames(b *model.Block) names {
 			exist[name] = true
 		}
 	}
-	numbered := table.New(slices.Collect(maps.Keys(exist)))
-	return names{numbered, make([]record, numbered.Len()), make(map[string]*record)}
+	all := slices.Collect(maps.Keys(exist))
+	n := names{table.New(all), make([]record, len(all)), make(map[string]*record)}
+	for _, name := range all {
+		n.records[n.exist.Number([]byte(name))].name.become(name)
+	}
+	return n
 }
 
 // place returns where a record is to be made.
 func (n *names) place(m *model.Record) *record {
-	number, _ := n.exist.Find([]byte(m.Name))
-	r := &n.records[number]
+	r := &n.records[n.exist.Number([]byte(m.Name))]
 	if m.Wildcard() {
 		n.wildcards[parent(m.Name)] = r
 	}
@@ -59,11 +62,18 @@ func (n *names) place(m *model.Record) *record {
 
 // exactly returns the record of that very name, or nil, and whether the name exists.
 func (n *names) exactly(name []byte) (r *record, exists bool) {
-	number, exists := n.exist.Find(name)
-	if !exists || n.records[number].upkeep == nil {
-		return nil, exists
+	if len(n.records) == 0 {
+		return nil, false
 	}
-	return &n.records[number], true
+	r = &n.records[n.exist.Number(name)]
+	switch {
+	case !r.name.is(name):
+		return nil, false
+	case r.upkeep == nil:
+		return nil, true
+	default:
+		return r, true
+	}
 }
 
 // find returns the record that answers for qname, in any case of letters, or
@@ -83,7 +93,7 @@ func (n *names) find(qname string) (r *record, exists bool) {
 		return nil, false
 	}
 	for off, end := dns.NextLabel(qname, 0); !end; off, end = dns.NextLabel(qname, off) {
-		if _, exists := n.exist.Find(name[off:]); exists {
+		if _, exists := n.exactly(name[off:]); exists {
 			return n.wildcard(name[off:])
 		}
 	}
@@ -94,6 +104,29 @@ func (n *names) find(qname string) (r *record, exists bool) {
 func (n *names) wildcard(name []byte) (r *record, exists bool) {
 	r, exists = n.wildcards[string(name)]
 	return r, exists
+}
+
+// ownName is a name that lies beside what has it, if it is short.
+type ownName struct {
+	short  [47]byte
+	length uint8  // of a short one, or 0
+	long   string // the name where there is no room for it
+}
+
+func (n *ownName) become(name string) {
+	if len(name) > len(n.short) {
+		n.long = name
+		return
+	}
+	n.length = uint8(copy(n.short[:], name))
+}
+
+// is reports whether it is that name.
+func (n *ownName) is(name []byte) bool {
+	if n.length == 0 {
+		return n.long == string(name)
+	}
+	return string(n.short[:n.length]) == string(name)
 }
 
 // lower appends name in lower case. DNS folds ASCII letters only (RFC 4343).

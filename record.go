@@ -17,9 +17,9 @@ import (
 // record is a model.Record at work: with the health of its targets, and with
 // what it answers until that changes.
 //
-// It is what every question reads, on lines of the cache that follow each other: of many
-// records the one that is asked for is in no cache of the processor, and the less there is
-// of each, the more of them are near. Everything else is in its upkeep.
+// It is what questions read, on lines of the cache that follow each other: of many records
+// the one that is asked for is in no cache of the processor, and each place that lies
+// elsewhere would be waited for as long. Everything else is in its upkeep.
 type record struct {
 	// answers holds what each family's questions are answered with: a query
 	// reads it with one atomic load.
@@ -34,9 +34,12 @@ type record struct {
 	aliased    bool   // a target is an alias, which may lead back to here
 	cname      bool   // a target is answered with a CNAME
 
-	// first is room for the first answers of two families, which most records never
-	// change.
-	first [2]answer
+	// first and second are room for the first answers of two families, which most records
+	// never change. The name is between them: a question for either reads lines that follow
+	// each other.
+	first  answer
+	name   ownName
+	second answer
 }
 
 // upkeep is what keeps the answers of a record up to date, and tells of them.
@@ -183,12 +186,12 @@ func (r *record) decide() {
 // blank returns room for what takes the place of an answer of the i-th family: the
 // record's own where no answer has had it yet.
 func (r *record) blank(i int, before *answer) *answer {
-	if i < len(r.first) && (before == nil || before.record != r) {
-		a := &r.first[i]
-		a.basis = &r.upkeep.first[i]
-		return a
+	room := [...]*answer{&r.first, &r.second}
+	if i >= len(room) || before != nil && before.record == r {
+		return &answer{basis: new(basis)}
 	}
-	return &answer{basis: new(basis)}
+	room[i].basis = &r.upkeep.first[i]
+	return room[i]
 }
 
 // stop ends what the record does by itself.

@@ -449,6 +449,26 @@ func TestWhichRecordAnswers(t *testing.T) {
 	}
 }
 
+// A name is found whatever its length, and the names that exist above it, and none that
+// only begins like it.
+func TestNamesOfEveryLength(t *testing.T) {
+	const most = 63
+	block := "failover"
+	for n := range most {
+		block += " a." + strings.Repeat("x", n+1) + ".example.org"
+	}
+	f := handlerOf(t, block+" {\n primary 192.0.2.1\n check http\n}")
+	f.Next = nextSays(dns.RcodeNameError)
+	for n := range most {
+		above := strings.Repeat("x", n+1) + ".example.org."
+		expectAnswer(t, f, "a."+above, dns.TypeA, "NOERROR 192.0.2.1")
+		expectAnswer(t, f, above, dns.TypeA, "NOERROR SOA example.org. 30/30")
+		expectAnswer(t, f, "b."+above, dns.TypeA, "NXDOMAIN")
+		expectAnswer(t, f, "y"+above[1:], dns.TypeA, "NXDOMAIN")
+		expectAnswer(t, f, "aa."+above, dns.TypeA, "NXDOMAIN")
+	}
+}
+
 // A wildcard does not reach into another zone (RFC 4592, 2.1.3 and 4.2).
 func TestWildcardEndsAtAZoneOfTheBlock(t *testing.T) {
 	f := handlerOf(t, "failover *.example.org {\n primary 192.0.2.1\n check http\n}", "example.org.", "sub.example.org.")
