@@ -13,11 +13,10 @@ var (
 	haproxy = rig.Need{Program: "haproxy", Package: "haproxy"}
 )
 
-// head is the section that says on what was measured. Versions are those of
-// this run, which a section of an earlier one may not have had.
+// head is the section that says what was measured. Versions are those of this run,
+// which a section of an earlier one may not have had.
 func head(ctx context.Context, s settings) rig.Section {
 	versions := []string{
-		"* Machine: " + rig.Machine(),
 		"* failover: " + rig.Version(ctx, s.coredns, "-version"),
 	}
 	for _, p := range []struct{ name, command string }{
@@ -27,5 +26,5 @@ func head(ctx context.Context, s settings) rig.Section {
 	}
 	versions = append(versions, "* Commands: `coredns -conf Corefile`, `haproxy -db -f haproxy.cfg`, `gdnsd -c . start`, "+
 		"with what `bench/peers/configuration.go` writes; all on 127.0.0.0/8, the backends in processes of their own")
-	return rig.Section{Name: "head", Title: "Machine and versions", Notes: []string{strings.Join(versions, "\n")}}
+	return rig.Section{Name: "head", Title: "Versions", Notes: []string{strings.Join(versions, "\n")}}
 }

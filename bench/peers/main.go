@@ -133,7 +133,7 @@ func needs(chosen []scenario) []rig.Need {
 	return all
 }
 
-// command is the note that says how a section is measured again.
+// command is the note that says on what a section was measured, and how it is measured again.
 func command(name string) string {
 	args := []string{"build/peers", "-scenario", name}
 	flag.Visit(func(f *flag.Flag) {
@@ -141,5 +141,6 @@ func command(name string) string {
 			args = append(args, "-"+f.Name, f.Value.String())
 		}
 	})
-	return fmt.Sprintf("Measured on %s with `%s`.", time.Now().Format(time.DateOnly), strings.Join(args, " "))
+	return fmt.Sprintf("Measured on %s with `%s`\non %s.",
+		time.Now().Format(time.DateOnly), strings.Join(args, " "), rig.Machine())
 }
