@@ -10,8 +10,8 @@ import (
 )
 
 // answer is what the questions of one family for a record are answered with,
-// until the health of a target changes. It is read-only. Like record it is what every
-// question reads, and as much as a line of the cache.
+// until the health of a target changes. It is read-only. Like a record it is what
+// questions read, and takes a line of the cache.
 type answer struct {
 	policy.Decision
 	family policy.Family
@@ -25,12 +25,12 @@ type answer struct {
 // basis is what an answer is based on.
 type basis struct {
 	record *record
-	// guessed is whether nothing is known yet of any target that is an alias, so that
-	// what is decided now says nothing.
+	// guessed is whether nothing is known yet of a target that may be answered, alias or
+	// next, so that what is decided now says nothing.
 	guessed bool
 	start   int32 // the tier at which the search starts, as failback has it
 	// healthwise is the decision by health as it is, where the record observes and answers
-	// by something else, or nil.
+	// something else, or nil. See actual.
 	healthwise *policy.Decision
 	since      int64 // when what is told of actual began, in nanoseconds of Unix time
 	// hopeful is the decision if next has an eligible address. Where its choice

@@ -70,7 +70,7 @@ type upkeep struct {
 	mu      sync.Mutex // one update at a time
 	holds   *holds     // see failback; nil where a record fails back at once, as most do
 
-	first [2]basis // of the record's first answers
+	bases [2]basis // of the record's first and second answer
 }
 
 // make makes a record, whose own place is not of the batch.
@@ -168,8 +168,8 @@ func (r *record) decide() {
 	var wake time.Time
 	for i, f := range r.families() {
 		before := r.answers[f].Load()
-		after := r.blank(i, before)
-		*after, *after.basis = answer{family: f, basis: after.basis}, basis{record: r}
+		after, b := r.blank(i, before)
+		*after, *b = answer{family: f, basis: b}, basis{record: r}
 		if again := after.decide(now); wake.IsZero() || !again.IsZero() && again.Before(wake) {
 			wake = again
 		}
@@ -185,13 +185,15 @@ func (r *record) decide() {
 
 // blank returns room for what takes the place of an answer of the i-th family: the
 // record's own where no answer has had it yet.
-func (r *record) blank(i int, before *answer) *answer {
-	room := [...]*answer{&r.first, &r.second}
-	if i >= len(room) || before != nil && before.record == r {
-		return &answer{basis: new(basis)}
+func (r *record) blank(i int, before *answer) (*answer, *basis) {
+	switch hadIts := before != nil && before.record == r; {
+	case i == 0 && !hadIts:
+		return &r.first, &r.bases[0]
+	case i == 1 && !hadIts:
+		return &r.second, &r.bases[1]
+	default:
+		return new(answer), new(basis)
 	}
-	room[i].basis = &r.upkeep.first[i]
-	return room[i]
 }
 
 // stop ends what the record does by itself.
