@@ -181,7 +181,8 @@ func claimed(t *testing.T, before *configuration, c *configuration) *configurati
 	return c
 }
 
-// is makes the target's name known, for what follows it.
+// is makes the target's name known, for what follows it. No check may have a verdict by
+// then, which would have the record look at its targets.
 func (t *target) is(addrs ...string) {
 	s := resolve.State{Known: true}
 	for _, a := range addrs {
@@ -213,7 +214,7 @@ func TestServerBlocksOfOnePortKeepTheirNames(t *testing.T) {
 
 // One empty answer is enough for one record, and not for another.
 func TestThresholdsKeepTheirNames(t *testing.T) {
-	const one = "failover %s.example.org {\n primary lb.example.net\n secondary 127.0.2.9\n check tcp 80 {\n threshold %d\n }\n}\n"
+	const one = "failover %s.example.org {\n primary lb.example.net\n secondary 127.0.2.9 {\n check none\n }\n check tcp 80 {\n threshold %d\n }\n}\n"
 	text := fmt.Sprintf(one, "www", 10) + fmt.Sprintf(one, "api", 1)
 	old := handlerOf(t, text)
 	before := begun(t, nil, old)
