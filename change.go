@@ -39,7 +39,7 @@ type told struct {
 	tier  int32
 }
 
-func telling(d *policy.Decision) told { return told{true, d.Kind, d.State, int32(d.Tier)} }
+func telling(d *policy.Decision) told { return told{true, d.Kind, d.State, d.Tier} }
 
 // turnTo looks at a record from now on: what was told of targets that it has, in
 // whichever tier, goes on, and the rest is forgotten.
