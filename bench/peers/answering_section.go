@@ -50,5 +50,5 @@ CoreDNS with one record shows sendmsg with about 38%% of the time and recvmsg wi
 
 Of 100,000 records the one that is asked for is in no cache of the processor: with its name, its answer and its counter
 it lies in one place, which is waited for. How long that takes is up to the machine's memory (on one where a query took
-twice as long, 6%% more than for one record), and a collection of garbage has the other records to go through. *hosts*
-took %.2f of what it takes for one name.`
+twice as long, older code took 6%% more than for one record), and a collection of garbage has the other records to go
+through. *hosts* took %.2f of what it takes for one name.`
