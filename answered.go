@@ -11,8 +11,8 @@ import (
 // memory that is elsewhere.
 type answered [3]atomic.Uint64
 
-// answersOf returns the counter of a tier.
-func (r *record) answersOf(tier int) *atomic.Uint64 {
+// counter returns that of a tier.
+func (r *record) counter(tier int) *atomic.Uint64 {
 	if tier < len(r.served) {
 		return &r.served[tier]
 	}
@@ -46,7 +46,7 @@ func (p *past) countNoMore(r *record) {
 	}
 	s.ended = append(s.ended, make([]uint64, max(0, len(r.tiers)+1-len(s.ended)))...)
 	for tier := range len(r.tiers) + 1 {
-		s.ended[tier] += r.answersOf(tier).Load()
+		s.ended[tier] += r.counter(tier).Load()
 	}
 	s.counting = slices.DeleteFunc(s.counting, func(one *record) bool { return one == r })
 }
@@ -58,7 +58,7 @@ func (r *record) answered(tier int) uint64 {
 	defer r.past.mu.Unlock()
 	s := r.past.succession
 	if s == nil {
-		return r.answersOf(tier).Load()
+		return r.counter(tier).Load()
 	}
 	var n uint64
 	if tier < len(s.ended) {
@@ -66,7 +66,7 @@ func (r *record) answered(tier int) uint64 {
 	}
 	for _, one := range s.counting {
 		if tier <= len(one.tiers) {
-			n += one.answersOf(tier).Load()
+			n += one.counter(tier).Load()
 		}
 	}
 	return n

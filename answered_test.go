@@ -36,7 +36,7 @@ func TestAnswersOfASuccessionAddUp(t *testing.T) {
 	const one = "failover www.example.org {\n primary 192.0.2.1\n check none\n}"
 	const three = "failover www.example.org {\n primary 192.0.2.1\n secondary 192.0.2.2\n tier 3 192.0.2.3\n check none\n}"
 	first, second, third := theRecord(t, three), theRecord(t, one), theRecord(t, three)
-	counts := func(r *record, tier int, n uint64) { r.answersOf(tier).Add(n) }
+	counts := func(r *record, tier int, n uint64) { r.counter(tier).Add(n) }
 	want := func(r *record, want ...uint64) {
 		t.Helper()
 		for tier, want := range want {

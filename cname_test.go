@@ -119,7 +119,7 @@ func TestTypesForTheSakeOfACNAME(t *testing.T) {
 	f.Next = nextSays(dns.RcodeSuccess, "www.example.org. 9 IN MX 1 mail.")
 	stand(f, "lb.example.net", "127.0.2.7")
 	expectAnswer(t, f, "www.example.org.", dns.TypeMX, "NOERROR 1 mail.")
-	if n := f.records[0].answersOf(1).Load(); n != 0 {
+	if n := f.records[0].counter(1).Load(); n != 0 {
 		t.Errorf("%d answers of the primary", n)
 	}
 	f.set(verdict.Unhealthy, "127.0.2.1", "lb.example.net")

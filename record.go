@@ -59,7 +59,7 @@ type upkeep struct {
 	// it on.
 	past *past
 
-	servedBehind []atomic.Uint64 // see record.answersOf
+	servedBehind []atomic.Uint64 // see record.counter
 
 	signed atomic.Bool // it has been warned that a signed reply can not be filtered
 	looped atomic.Bool // it has been told that an alias leads back to the record
@@ -240,7 +240,7 @@ func (r *record) view(f policy.Family, l lens) *policy.Record {
 
 // count counts what a question was answered with, and tells it to other plugins.
 func (r *record) count(ctx context.Context, c policy.Choice) {
-	r.answersOf(c.Tier).Add(1)
+	r.counter(c.Tier).Add(1)
 	r.describe(ctx, c)
 }
 
