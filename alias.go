@@ -59,7 +59,7 @@ func (f *Failover) prepareResolving(process model.Process, before *configuration
 	})
 	aliases := make(map[aliasKey]*alias)
 	for _, r := range f.records {
-		for _, t := range r.targets() {
+		for t := range r.targets.each() {
 			if name := t.resolves(); name != "" {
 				key := aliasKey{name, t.Kind == model.Next, t.threshold()}
 				if aliases[key] == nil {
@@ -97,7 +97,7 @@ func (c *configuration) resolved(f *Failover) map[aliasKey]resolve.State {
 			continue
 		}
 		for _, r := range old.records {
-			for _, t := range r.targets() {
+			for t := range r.targets.each() {
 				if t.naming != nil {
 					key := aliasKey{t.resolves(), t.Kind == model.Next, t.threshold()}
 					known[key], known[key.anyThreshold()] = t.naming.name.State(), t.naming.name.State()
@@ -169,7 +169,7 @@ func (r *record) resolve(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patienceInAll)
 	defer cancel()
-	for _, t := range r.targets() {
+	for t := range r.targets.each() {
 		if t.mustResolve() {
 			t.resolve(ctx)
 		}
@@ -186,7 +186,7 @@ func (t *target) resolve(ctx context.Context) {
 		return
 	}
 	if t.child != nil {
-		for _, below := range t.child.targets() {
+		for below := range t.child.targets.each() {
 			below.resolve(ctx)
 		}
 	}

@@ -3,6 +3,7 @@ package failover
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,7 +45,7 @@ func aliases(n int) string {
 func BenchmarkResolving(b *testing.B) {
 	f := handlerOf(b, aliases(1))
 	f.Next = answering(30)
-	ask := background{handler: f, alias: &alias{handler: f, targets: f.records[0].targets()}}
+	ask := background{handler: f, alias: &alias{handler: f, targets: slices.Collect(f.records[0].targets.each())}}
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA} {
@@ -66,7 +67,7 @@ func BenchmarkServeDNSWhileResolving(b *testing.B) {
 			start(b, f)
 			eventually.Grows(b, "all aliases to be resolved", int64(n), func() (resolved int64) {
 				for _, r := range f.records {
-					if !r.targets()[0].unresolved() {
+					if !r.targets[0].unresolved() {
 						resolved++
 					}
 				}

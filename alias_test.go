@@ -162,7 +162,7 @@ func TestAliasesThatLeadBack(t *testing.T) {
 			stand(f, "y.example.net", "127.0.2.1")
 			start(t, f)
 			eventually.True(t, "the end of what was known", func() bool {
-				return f.records[0].targets()[0].naming.name.State().Err != nil
+				return f.records[0].targets[0].naming.name.State().Err != nil
 			})
 			if qtype := dns.TypeMX; !strings.Contains(text, "cname") {
 				expectAnswer(t, f, "www.example.org.", qtype, "unwritten SERVFAIL <nil>")
@@ -258,7 +258,7 @@ func TestChecksOfARecordAsTarget(t *testing.T) {
 		secondary 127.0.2.2
 		check http
 	}`)
-	eu := f.records[0].targets()[0]
+	eu := &f.records[0].targets[0]
 	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.2.1")
 	eu.list()[0].checks[0] = fixed(verdict.Unhealthy)
 	update(f.records[0])
@@ -274,7 +274,7 @@ func TestHintsOfAnAliasGoByHealth(t *testing.T) {
 	f := handlerOf(t, "failover www.example.org {\n primary lb.example.net\n types A HTTPS\n check tcp 443\n}")
 	f.Next = newZone(t, "lb.example.net. 300 IN HTTPS 1 . alpn=h2 ipv4hint=127.0.2.1,127.0.2.2 ipv6hint=::1 mandatory=ipv6hint")
 	stand(f, "lb.example.net", "127.0.2.1", "127.0.2.2")
-	f.records[0].targets()[0].find(netip.MustParseAddr("127.0.2.1")).checks[0] = fixed(verdict.Unhealthy)
+	f.records[0].targets[0].find(netip.MustParseAddr("127.0.2.1")).checks[0] = fixed(verdict.Unhealthy)
 	update(f.records[0])
 	expectAnswer(t, f, "www.example.org.", dns.TypeHTTPS, `NOERROR 1 . alpn="h2" ipv4hint="127.0.2.2"`)
 }

@@ -70,7 +70,7 @@ func (a *answer) decide(now time.Time) time.Time {
 		view.Start = 0
 		a.Decision = view.Decide(f)
 	}
-	for _, t := range r.targets() {
+	for t := range r.targets.each() {
 		unknown := a.reaches(t) && t.unresolved()
 		a.guessed = a.guessed || unknown
 		a.unresolved = a.unresolved || unknown && t.mustResolve()
@@ -115,7 +115,7 @@ func (a *answer) reaches(t *target) bool {
 // turn is when a tier is searched: those before the held one come last.
 func (a *answer) turn(tier int) int {
 	if tier < int(a.start) {
-		return tier + len(a.record.tiers)
+		return tier + len(a.record.Tiers)
 	}
 	return tier
 }
@@ -131,7 +131,7 @@ func (r *record) ttl(f policy.Family, tier int, learned ...*address) time.Durati
 	if tier == 0 || !r.aliased {
 		return ttl
 	}
-	for _, t := range r.tiers[tier-1] {
+	for t := range r.tier(tier).each() {
 		ttl = min(ttl, t.ttl(f))
 	}
 	return ttl

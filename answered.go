@@ -44,8 +44,8 @@ func (p *past) countNoMore(r *record) {
 	if s == nil || !slices.Contains(s.counting, r) {
 		return
 	}
-	s.ended = append(s.ended, make([]uint64, max(0, len(r.tiers)+1-len(s.ended)))...)
-	for tier := range len(r.tiers) + 1 {
+	s.ended = append(s.ended, make([]uint64, max(0, len(r.Tiers)+1-len(s.ended)))...)
+	for tier := range len(r.Tiers) + 1 {
 		s.ended[tier] += r.counter(tier).Load()
 	}
 	s.counting = slices.DeleteFunc(s.counting, func(one *record) bool { return one == r })
@@ -65,7 +65,7 @@ func (r *record) answered(tier int) uint64 {
 		n = s.ended[tier]
 	}
 	for _, one := range s.counting {
-		if tier <= len(one.tiers) {
+		if tier <= len(one.Tiers) {
 			n += one.counter(tier).Load()
 		}
 	}

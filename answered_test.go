@@ -89,7 +89,7 @@ func TestAnswerStaysWhileItSaysTheSame(t *testing.T) {
 	r := run(t, "example.org:0 {\n bind 127.0.0.1\n failover www.example.org {\n primary 127.0.0.1 {\n check tcp "+
 		listener(t)+"\n }\n secondary 127.0.0.2 {\n check tcp "+deadPort(t)+" {\n interval 1s\n fast_interval 100ms\n }\n }\n }\n}\n")
 	rec := healthcheck.serving().handlers[0].records[0]
-	healthy := func(tier int) string { return rec.tiers[tier-1][0].verdict().String() }
+	healthy := func(tier int) string { return rec.tier(tier)[0].verdict().String() }
 	r.await("verdicts", func() bool { return healthy(1) == "healthy" && healthy(2) == "unhealthy" })
 	if a := rec.answers[policy.IPv4].Load(); a != &rec.first {
 		t.Errorf("the answer is %+v, and not the first any more", a.Decision)

@@ -11,28 +11,29 @@ import (
 // hands on from record to record is not in it, for it would keep all the rest.
 type batch struct {
 	upkeeps []upkeep
-	tiers   [][]*target
-	members []*target // of tiers
-	targets []target
+	targets targets
 	lones   []lone
 }
 
 func newBatch(records []model.Record) *batch {
-	var tiers, targets int
+	n := 0
 	for i := range records {
-		tiers += len(records[i].Tiers)
-		for _, tier := range records[i].Tiers {
-			targets += len(tier)
-		}
+		n += size(&records[i])
 	}
-	return &batch{
-		make([]upkeep, len(records)), make([][]*target, tiers), make([]*target, targets), make([]target, targets),
-		newLones(records),
+	return &batch{make([]upkeep, len(records)), make(targets, n), newLones(records)}
+}
+
+// size is how many targets a record has.
+func size(m *model.Record) int {
+	n := 0
+	for _, tier := range m.Tiers {
+		n += len(tier)
 	}
+	return n
 }
 
 // take takes n values out of a room.
-func take[T any](room *[]T, n int) []T {
+func take[S ~[]T, T any](room *S, n int) S {
 	taken := (*room)[:n:n]
 	*room = (*room)[n:]
 	return taken

@@ -49,14 +49,13 @@ func (p *past) turnTo(r *record) {
 	}
 	known := make(map[string]verdict.Verdict)
 	if p.of != nil {
-		for i, t := range p.of.targets() {
-			known[t.Text] = p.verdicts[i]
+		for i := range p.of.targets {
+			known[p.of.targets[i].Text] = p.verdicts[i]
 		}
 	}
-	targets := r.targets()
-	p.of, p.verdicts = r, make([]verdict.Verdict, len(targets))
-	for i, t := range targets {
-		p.verdicts[i] = known[t.Text]
+	p.of, p.verdicts = r, make([]verdict.Verdict, len(r.targets))
+	for i := range r.targets {
+		p.verdicts[i] = known[r.targets[i].Text]
 	}
 	for f := range p.answers {
 		if !slices.Contains(r.families(), policy.Family(f)) {
@@ -167,7 +166,8 @@ func (r *record) news(now time.Time, tell func(change)) {
 // newVerdicts tells which targets have another verdict than was last told. That one
 // is unknown is no news, nor that a first one is healthy.
 func (r *record) newVerdicts(now time.Time, tell func(change)) {
-	for i, t := range r.targets() {
+	for i := range r.targets {
+		t := &r.targets[i]
 		from, to := r.past.verdicts[i], t.verdict()
 		if from == to || to == verdict.Unknown {
 			continue

@@ -36,7 +36,7 @@ func (r *record) dependsOnClient() bool {
 	case model.Sticky, model.Clients, model.Nearest:
 		return true
 	}
-	for _, t := range r.targets() {
+	for t := range r.targets.each() {
 		if t.child != nil && t.child.dependsOnClient() {
 			return true
 		}

@@ -71,7 +71,7 @@ func TestACNAMEToANameWithoutAddresses(t *testing.T) {
 	}`)
 	f.Next = newZone(t, "_sip._tcp.example.net. 9 IN SRV 1 2 5060 sip.example.net.")
 	start(t, f)
-	if f.records[0].targets()[0].naming != nil {
+	if f.records[0].targets[0].naming != nil {
 		t.Error("addresses are looked for that nobody needs")
 	}
 	expectAnswer(t, f, "_sip._tcp.example.org.", dns.TypeSRV, "NOERROR _sip._tcp.example.net. 1 2 5060 sip.example.net.")

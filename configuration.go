@@ -141,7 +141,7 @@ func (c *configuration) claim(before *configuration) (err error) {
 // place, which may be nil, learned what has been learned of its targets, and room is for
 // what they get.
 func (r *record) claim(before *record, learned map[*target][]*address, room *room) error {
-	for _, t := range r.targets() {
+	for t := range r.targets.each() {
 		old := before.targetLike(t)
 		t.inherit(old, room)
 		// The addresses are replaced and not changed, since from the first claim on

@@ -174,7 +174,7 @@ func TestReloadKeepsVerdicts(t *testing.T) {
 	dead, alive := deadPort(t), listener(t)
 	r := run(t, block(dead, alive))
 	r.await("the switch", func() bool { return r.ask("p"+dead+".example.org.") == "NOERROR 127.0.0.2" })
-	check := healthcheck.serving().handlers[0].records[0].tiers[0][0].list()[0].checks[0]
+	check := healthcheck.serving().handlers[0].records[0].tier(1)[0].list()[0].checks[0]
 	for range 3 {
 		if err := r.reload(block(alive, dead)); err != nil {
 			t.Fatal(err)
@@ -184,7 +184,7 @@ func TestReloadKeepsVerdicts(t *testing.T) {
 		}
 		r.expectChecks(2)
 	}
-	if healthcheck.serving().handlers[0].records[1].tiers[0][0].list()[0].checks[0] != check {
+	if healthcheck.serving().handlers[0].records[1].tier(1)[0].list()[0].checks[0] != check {
 		t.Error("the reload made a new check of an old one")
 	}
 	// Edited: it is another check, but begins with the verdict of the old one.
@@ -315,7 +315,7 @@ func TestReloadHandsCountersOn(t *testing.T) {
 	if after == before || after.answered(2) != served || served == 0 {
 		t.Errorf("served %d before the reload, and %d after", served, after.answered(2))
 	}
-	if after.tiers[0][0].transitions.unhealthy.Load() != 1 {
+	if after.tier(1)[0].transitions.unhealthy.Load() != 1 {
 		t.Error("the transition is forgotten")
 	}
 }
@@ -333,7 +333,7 @@ func TestFilesAreTakenFromTheRootOfTheBlock(t *testing.T) {
 	}
 }
 `, dir))
-	check := healthcheck.serving().handlers[0].records[0].tiers[0][0].list()[0].checks[0]
+	check := healthcheck.serving().handlers[0].records[0].tier(1)[0].list()[0].checks[0]
 	r.await("a broken check", func() bool { return check.Status().Broken })
 	if got := check.Status().Err.Error(); !strings.Contains(got, dir+"/ca.pem") {
 		t.Errorf("the check is broken because %s", got)

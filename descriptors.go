@@ -33,7 +33,7 @@ func (c *configuration) warnOfDescriptors() {
 // watch.
 func (r *record) watched() int {
 	n := 0
-	for _, t := range r.targets() {
+	for t := range r.targets.each() {
 		for i := range t.Checks {
 			if check := &t.Checks[i]; check.Watch && !check.Disabled && t.Kind == model.Address {
 				n++

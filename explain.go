@@ -112,7 +112,7 @@ func (r *record) suppose(down []string) (lens, error) {
 		is := func(t *target) bool {
 			return slices.ContainsFunc(t.all(), func(a *address) bool { return a.Addr.String() == word })
 		}
-		if err != nil && !slices.ContainsFunc(r.targets(), is) {
+		if err != nil && !r.targets.any(is) {
 			return l, status.Problemf(status.NotFound, "record %s has no target %q, nor one with that address",
 				display(r.Name), word)
 		}
@@ -164,7 +164,7 @@ func (r *record) evidence(l lens) []status.Step {
 	if r.Observe {
 		steps = append(steps, status.Step{Text: observes})
 	}
-	for _, t := range r.targets() {
+	for t := range r.targets.each() {
 		if text := t.evidence(l); text != "" {
 			steps = append(steps, status.Step{Tier: t.tier, Text: t.Text + ": " + text})
 		}

@@ -275,7 +275,7 @@ func TestWhatIsExplainedOfNextIsAnswered(t *testing.T) {
 			f.Next = newZone(t, "www.example.org. 9 IN A 192.0.2.1", "www.example.org. 9 IN A 192.0.2.2")
 			stand(f, "next", "192.0.2.1", "192.0.2.2")
 			for range 4 {
-				for _, target := range f.records[0].targets() {
+				for target := range f.records[0].targets.each() {
 					for _, a := range target.list() {
 						for i := range a.checks {
 							a.checks[i] = fixed([]verdict.Verdict{verdict.Healthy, verdict.Unhealthy}[rnd.IntN(2)])
@@ -284,7 +284,7 @@ func TestWhatIsExplainedOfNextIsAnswered(t *testing.T) {
 				}
 				update(f.records...)
 				if rnd.IntN(3) == 0 {
-					target := f.records[0].targets()[rnd.IntN(2)]
+					target := &f.records[0].targets[rnd.IntN(2)]
 					state := []string{status.ForcedDrained, status.ForcedHealthy, status.ForcedUnhealthy}[rnd.IntN(3)]
 					verb, a := status.Force, status.Action{Target: target.Text, Reason: "x", State: state, Override: true}
 					if state == status.ForcedDrained {
@@ -300,7 +300,7 @@ func TestWhatIsExplainedOfNextIsAnswered(t *testing.T) {
 				}
 				if got := replied(f, "www.example.org.", dns.TypeA, "10.0.0.1"); got != e {
 					t.Errorf("answered %s, explained %s\n%s", got, e, text)
-					for _, target := range f.records[0].targets() {
+					for target := range f.records[0].targets.each() {
 						t.Logf("%s %s %q", target.Text, target.verdict(), target.forced())
 					}
 				}

@@ -166,7 +166,7 @@ func (f *Failover) hope(ctx context.Context, q *query) outcome {
 // needsNext reports whether what was chosen may stand only if next is healthy,
 // though that was not picked: its tier must have more targets than one.
 func (r *record) needsNext(c policy.Choice) bool {
-	return c.Kind == policy.Answer && c.Tier == r.next.tier && r.MinHealthy.Of(len(r.tiers[c.Tier-1])) > 1
+	return c.Kind == policy.Answer && c.Tier == r.next.tier && r.MinHealthy.Of(len(r.tier(c.Tier))) > 1
 }
 
 // mostPicks is how many addresses are answered without an allocation for them: as

@@ -52,7 +52,7 @@ func newFlipper(b *testing.B, f *Failover) *flipper {
 	f.claims = newClaims(c, "")
 	w := new(flipper)
 	for _, r := range f.records {
-		a := r.tiers[0][0].list()[0]
+		a := r.tier(1)[0].list()[0]
 		health := new(flipping)
 		health.verdict.Store(uint32(verdict.Healthy))
 		a.checks[0] = health

@@ -138,7 +138,7 @@ func (s *forces) retain(has func(forceKey) bool) []forcedOn {
 // takeForces lets the record's targets stand under what is forced on them. It is
 // called in steering, so that the last order counts.
 func (r *record) takeForces() {
-	for _, t := range r.targets() {
+	for t := range r.targets.each() {
 		t.force.Store(healthcheck.forces.of(r.key(), t.Text))
 	}
 }

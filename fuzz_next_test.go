@@ -110,7 +110,7 @@ func stand(f *Failover, word string, addrs ...string) {
 		parsed = append(parsed, netip.MustParseAddr(a))
 	}
 	for _, r := range f.records {
-		for _, t := range r.targets() {
+		for t := range r.targets.each() {
 			if t.Text == word {
 				t.stand(parsed)
 			}

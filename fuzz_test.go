@@ -89,13 +89,11 @@ func parsed(text string) *Failover {
 // roll gives every check the verdict that the dice show.
 func (f *Failover) roll(dice byte) {
 	for _, r := range f.records {
-		for _, tier := range r.tiers {
-			for _, target := range tier {
-				for _, a := range target.list() {
-					for i := range a.checks {
-						a.checks[i] = fixed(verdict.Verdict(dice % 3))
-						dice = dice*5 + 1
-					}
+		for target := range r.targets.each() {
+			for _, a := range target.list() {
+				for i := range a.checks {
+					a.checks[i] = fixed(verdict.Verdict(dice % 3))
+					dice = dice*5 + 1
 				}
 			}
 		}

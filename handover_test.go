@@ -79,7 +79,7 @@ func TestAliasesKeepWhatTheyAreOverAReload(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, r := range f.records {
-				for _, target := range r.targets() {
+				for target := range r.targets.each() {
 					if target.naming != nil && (!target.naming.name.State().Known || len(target.list()) != 1) {
 						t.Errorf("%v: the reload has forgotten what it is", target)
 					}
@@ -203,8 +203,8 @@ func TestServerBlocksOfOnePortKeepTheirNames(t *testing.T) {
 	}
 	a, b := blocks()
 	before := begun(t, nil, a, b)
-	a.records[0].targets()[0].is("127.0.2.1")
-	b.records[0].targets()[0].is("127.0.2.2")
+	a.records[0].targets[0].is("127.0.2.1")
+	b.records[0].targets[0].is("127.0.2.2")
 	a, b = blocks()
 	begun(t, before, a, b)
 	update(a.records[0], b.records[0])
@@ -218,8 +218,8 @@ func TestThresholdsKeepTheirNames(t *testing.T) {
 	text := fmt.Sprintf(one, "www", 10) + fmt.Sprintf(one, "api", 1)
 	old := handlerOf(t, text)
 	before := begun(t, nil, old)
-	old.records[0].targets()[0].is("127.0.2.1")
-	old.records[1].targets()[0].is()
+	old.records[0].targets[0].is("127.0.2.1")
+	old.records[1].targets[0].is()
 	f := handlerOf(t, text)
 	begun(t, before, f)
 	update(f.records...)

@@ -2,7 +2,6 @@ package failover
 
 import (
 	"maps"
-	"slices"
 	"time"
 
 	"github.com/coredns-failover/failover/plugin/model"
@@ -35,12 +34,12 @@ func (h *holds) set(f policy.Family, hold verdict.Hold) {
 }
 
 // notice notes which tiers have had a verdict by now.
-func (h *holds) notice(tiers [][]*target) {
+func (h *holds) notice(r *record) {
 	if h == nil {
 		return
 	}
-	for i, tier := range tiers {
-		h.decided[i] = h.decided[i] || !slices.ContainsFunc(tier, (*target).undecided)
+	for i := range h.decided {
+		h.decided[i] = h.decided[i] || !r.tier(i+1).any((*target).undecided)
 	}
 }
 
@@ -108,9 +107,9 @@ func (r *record) back(to int, f policy.Family) (verdict.Hold, bool) {
 // tiersOf says how the tiers fare in family f. Nothing speaks against the one that
 // is held while nobody knows what it stands for, as after a restart.
 func (r *record) tiersOf(view *policy.Record, f policy.Family) []verdict.Tier {
-	tiers := make([]verdict.Tier, len(r.tiers))
+	tiers := make([]verdict.Tier, len(r.Tiers))
 	for i, eligible := range view.Eligible(f) {
-		held := i+1 == r.holds.of(f).Tier && slices.ContainsFunc(r.tiers[i], (*target).unresolved)
+		held := i+1 == r.holds.of(f).Tier && r.tier(i+1).any((*target).unresolved)
 		tiers[i] = verdict.Tier{Eligible: eligible || held, Decided: r.holds.decided[i]}
 	}
 	return tiers

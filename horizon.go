@@ -14,15 +14,16 @@ func (r *record) horizon(f policy.Family, tier int, learned []*address) time.Dur
 	if r.Policy == model.Fastest {
 		return 0 // every probe may change who is the fastest
 	}
-	tiers := r.tiers
+	last := len(r.Tiers)
 	if a := r.answers[f].Load(); tier > 0 && a != nil && a.State <= policy.FailedOver {
-		tiers = tiers[:max(tier, int(a.Tier))]
+		last = max(tier, int(a.Tier))
 	}
 	soonest := forever
-	for _, targets := range tiers {
-		for _, t := range targets {
-			soonest = min(soonest, t.horizon(f))
+	for t := range r.targets.each() {
+		if t.tier > last {
+			break
 		}
+		soonest = min(soonest, t.horizon(f))
 	}
 	for _, a := range learned {
 		soonest = min(soonest, a.horizon())

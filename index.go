@@ -30,7 +30,7 @@ func newIndex(c *configuration) *index {
 		x.sorted = append(x.sorted, r)
 		x.byID[r.id()] = r
 		x.byName[key.name] = append(x.byName[key.name], r)
-		for _, t := range r.targets() {
+		for t := range r.targets.each() {
 			x.addHeartbeats(t)
 		}
 	}
@@ -102,7 +102,7 @@ func (x *index) has(key forceKey) bool {
 
 // target returns the target that a word stands for.
 func (r *record) target(word string) (*target, error) {
-	for _, t := range r.targets() {
+	for t := range r.targets.each() {
 		if t.Text == word {
 			return t, nil
 		}

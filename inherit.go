@@ -40,10 +40,10 @@ func (r *record) handOn(to *record) {
 // targetLike returns the target of r, which may be nil, in the place of t: the
 // same word in the same tier. It is nil where there is none.
 func (r *record) targetLike(t *target) *target {
-	if r == nil || t.tier > len(r.tiers) {
+	if r == nil || t.tier > len(r.Tiers) {
 		return nil
 	}
-	for _, old := range r.tiers[t.tier-1] {
+	for old := range r.tier(t.tier).each() {
 		if old.Text == t.Text {
 			return old
 		}

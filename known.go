@@ -89,7 +89,7 @@ func (h *healthchecks) knownForces() []state.Forced {
 func (f *Failover) knownVerdicts() []state.Verdict {
 	var verdicts []state.Verdict
 	for _, r := range f.records {
-		for _, t := range r.targets() {
+		for t := range r.targets.each() {
 			for _, a := range t.list() {
 				verdicts = append(verdicts, a.knownVerdicts()...)
 			}
@@ -120,7 +120,7 @@ func (f *Failover) knownNames() []state.Name {
 	var names []state.Name
 	seen := make(map[aliasKey]bool)
 	for _, r := range f.records {
-		for _, t := range r.targets() {
+		for t := range r.targets.each() {
 			key := aliasKey{name: t.resolves(), next: t.Kind == model.Next}
 			if t.naming == nil || seen[key] {
 				continue

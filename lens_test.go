@@ -45,20 +45,20 @@ func TestForcedRecordsAsTargets(t *testing.T) {
 	}`)
 	www, a := f.records[0], f.records[1]
 	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 192.0.2.1")
-	www.tiers[0][0].force.Store(&status.Forced{State: status.ForcedUnhealthy})
+	www.tier(1)[0].force.Store(&status.Forced{State: status.ForcedUnhealthy})
 	update(www)
 	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 192.0.2.9")
-	www.tiers[0][0].force.Store(&status.Forced{State: status.ForcedHealthy})
+	www.tier(1)[0].force.Store(&status.Forced{State: status.ForcedHealthy})
 	f.set(verdict.Unhealthy, "192.0.2.1", "192.0.2.2", "a.example.org")
 	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 192.0.2.1")
-	www.tiers[0][0].force.Store(nil)
+	www.tier(1)[0].force.Store(nil)
 	f.set(verdict.Healthy, "192.0.2.1", "192.0.2.2", "a.example.org")
-	www.tiers[1][0].force.Store(&status.Forced{State: status.ForcedDrained})
+	www.tier(2)[0].force.Store(&status.Forced{State: status.ForcedDrained})
 	update(www)
 	if left := (order{record: a}).leavesNothing(status.ForcedDrained); left == nil || left.record != a {
 		t.Errorf("draining all of a leaves %v", left)
 	}
-	if left := (order{record: www, target: www.tiers[0][0]}).leavesNothing(status.ForcedDrained); left == nil || left.record != www {
+	if left := (order{record: www, target: &www.tier(1)[0]}).leavesNothing(status.ForcedDrained); left == nil || left.record != www {
 		t.Errorf("draining a as a target leaves %v", left)
 	}
 }

@@ -165,7 +165,7 @@ func (m *memory) hold(r *record) {
 	k := r.key()
 	for _, f := range r.families() {
 		tier := m.holds[slot(k.server, k.zone, k.view, k.name, f.String())]
-		if tier < 1 || tier > len(r.tiers) {
+		if tier < 1 || tier > len(r.Tiers) {
 			continue
 		}
 		r.holds.set(f, verdict.Hold{Tier: tier})

@@ -216,7 +216,7 @@ func (s *scrape) configuration(c *configuration) {
 }
 
 func (s *scrape) record(r *record) {
-	for tier := range len(r.tiers) + 1 {
+	for tier := range len(r.Tiers) + 1 {
 		s.counter(answersDesc, r.answered(tier), strconv.Itoa(tier))
 	}
 	for _, f := range r.families() {
@@ -231,10 +231,8 @@ func (s *scrape) record(r *record) {
 	for _, one := range policy.States {
 		s.gauge(stateDesc, number(one == state), one.String())
 	}
-	for _, tier := range r.tiers {
-		for _, t := range tier {
-			s.target(t)
-		}
+	for t := range r.targets.each() {
+		s.target(t)
 	}
 }
 

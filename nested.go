@@ -18,7 +18,7 @@ import (
 func (f *Failover) link() {
 	for _, r := range f.records {
 		r.handler = f
-		for _, t := range r.targets() {
+		for t := range r.targets.each() {
 			r.aliased = r.aliased || t.Kind == model.Alias
 			if t.child = f.childOf(t); t.child != nil && !slices.Contains(t.child.parents, r) {
 				t.child.parents = append(t.child.parents, r)
@@ -47,7 +47,7 @@ func (f *Failover) childOf(t *target) *record {
 func (r *record) rank() int32 {
 	if r.height == 0 {
 		r.height = 1
-		for _, t := range r.targets() {
+		for t := range r.targets.each() {
 			if t.child != nil {
 				r.height = max(r.height, t.child.rank()+1)
 			}
@@ -83,7 +83,7 @@ func withParents(records ...*record) []*record {
 // now.
 func adopt(records ...*record) {
 	for _, r := range withParents(records...) {
-		for _, t := range r.targets() {
+		for t := range r.targets.each() {
 			if t.child != nil {
 				t.adopt()
 			}
@@ -126,7 +126,7 @@ func (r *record) viewFrom(f policy.Family, l lens) *policy.Record {
 // addrs returns every address that the record can be answered with.
 func (r *record) addrs() []netip.Addr {
 	var addrs []netip.Addr
-	for _, t := range r.targets() {
+	for t := range r.targets.each() {
 		for _, a := range t.list() {
 			if r.answersWith(a.Addr) {
 				addrs = append(addrs, a.Addr)

@@ -41,10 +41,11 @@ func TestParentsAreDecidedOnce(t *testing.T) {
 func TestParentsStandForWhatIsNow(t *testing.T) {
 	f := handlerOf(t, "failover www.example.org {\n primary eu.example.org\n check tcp 80\n}\n"+
 		"failover eu.example.org {\n primary a.example.net b.example.net\n check tcp 81\n}")
-	parent := f.records[0].targets()[0]
+	parent := &f.records[0].targets[0]
 	for i := range 2000 {
 		var both sync.WaitGroup
-		for j, one := range f.records[1].targets() {
+		for j := range f.records[1].targets {
+			one := &f.records[1].targets[j]
 			both.Go(func() {
 				one.stand([]netip.Addr{netip.AddrFrom4([4]byte{127, byte(j + 1), byte(i >> 8), byte(i)})})
 				adopt(one.record)
@@ -92,7 +93,7 @@ func TestNothingIsHeldBeforeAnAliasIsResolved(t *testing.T) {
 	}`)
 	f.Next = newZone(t, "lb.example.net. 300 IN A 127.0.2.1")
 	start(t, f)
-	f.records[0].targets()[0].naming.name.Now(t.Context())
+	f.records[0].targets[0].naming.name.Now(t.Context())
 	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.2.1")
 }
 

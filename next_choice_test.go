@@ -95,7 +95,7 @@ func TestFastestNext(t *testing.T) {
 	f := handlerOf(t, fmt.Sprintf(withNext, "primary next 127.0.2.1\npolicy fastest"))
 	stand(f, "next", "127.0.1.1")
 	f.records[0].next.list()[0].checks[0] = timed{fixed(verdict.Healthy), time.Millisecond}
-	f.records[0].targets()[1].list()[0].checks[0] = timed{fixed(verdict.Healthy), time.Second}
+	f.records[0].targets[1].list()[0].checks[0] = timed{fixed(verdict.Healthy), time.Second}
 	update(f.records[0])
 	f.Next = newZone(t, "www.example.org. 9 IN A 127.0.1.1")
 	expectAnswer(t, f, "www.example.org.", dns.TypeA, "NOERROR 127.0.1.1")

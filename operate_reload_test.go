@@ -161,7 +161,7 @@ func TestEventsDuringAReloadThatFails(t *testing.T) {
 	s.awaitVerdict()
 	s.fails(strings.Replace(process("", twoTiers(port)), "www", "other", 1), func() {
 		old := healthcheck.begun()[0].handlers[0].records[0]
-		old.tiers[0][0].force.Store(&status.Forced{State: status.ForcedUnhealthy}) // as good as a verdict
+		old.tier(1)[0].force.Store(&status.Forced{State: status.ForcedUnhealthy}) // as good as a verdict
 		healthcheck.update(old)
 	})
 	s.answers("127.0.0.2")
@@ -269,7 +269,7 @@ func TestVerdictThatNoProbeConfirmsGetsOld(t *testing.T) {
 			record := "primary 127.0.0.1\n secondary 127.0.0.2 {\n check none\n }\n" + check
 			oneProcess(t, process(settings, record), func(s steered) {
 				s.answers("127.0.0.2")
-				c := handler().records[0].tiers[0][0].list()[0].checks[0]
+				c := handler().records[0].tier(1)[0].list()[0].checks[0]
 				s.await("a probe", func() bool { return !c.Status().Probed.IsZero() })
 			})
 			if got := kept(t, path).Verdicts; len(got) != 1 || !got[0].AsOf.Equal(asOf) {
@@ -326,7 +326,7 @@ func TestChangesAreToldInTheirOrder(t *testing.T) {
 	defer golog.SetOutput(os.Stderr)
 	r := handler().records[0]
 	set := func(n int, state string) {
-		r.tiers[n][0].force.Store(&status.Forced{State: state})
+		r.targets[n].force.Store(&status.Forced{State: state})
 		healthcheck.update(r)
 	}
 	for range 500 {

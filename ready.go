@@ -41,6 +41,6 @@ func (h *healthchecks) wondering() bool {
 
 func (f *Failover) unresolved() bool {
 	return slices.ContainsFunc(f.records, func(r *record) bool {
-		return slices.ContainsFunc(r.targets(), (*target).unresolved)
+		return r.targets.any((*target).unresolved)
 	})
 }

@@ -26,7 +26,7 @@ func (a *answer) reason(state policy.State, tier int) string {
 	// A tier without an address of the family is passed over since what it has of
 	// the other one is not eligible either.
 	for _, f := range [...]policy.Family{a.family, policy.Any} {
-		for _, t := range a.record.targets() {
+		for t := range a.record.targets.each() {
 			if state == policy.FailedOver && t.tier >= tier {
 				break
 			}

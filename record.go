@@ -47,7 +47,7 @@ type upkeep struct {
 	// Read-only after New.
 	policy.Rules
 	handler  *Failover
-	tiers    [][]*target
+	targets  targets
 	parents  []*record // that have this one as a target
 	askedFor families
 	// addressless is whether no type that it answers is one of addresses: then
@@ -78,17 +78,16 @@ func (b *batch) make(r *record, m *model.Record) {
 	r.upkeep = &take(&b.upkeeps, 1)[0]
 	r.Rules, r.past = *policy.NewRules(m), new(past)
 	r.longest, r.shortens = uint32(m.TTL.Max/time.Second), m.TTL.Min < m.TTL.Max
-	r.tiers = take(&b.tiers, len(m.Tiers))
+	r.targets = take(&b.targets, size(m))
 	r.servedBehind = make([]atomic.Uint64, max(0, len(m.Tiers)+1-len(r.served)))
 	if m.Failback.Mode != model.FailbackAuto {
 		r.holds = &holds{decided: make([]bool, len(m.Tiers))}
 	}
 	r.addressless = !slices.ContainsFunc(m.Types, isAddress)
 	for i, tier := range m.Tiers {
-		r.tiers[i] = take(&b.members, len(tier))
 		for j := range tier {
-			t := b.newTarget(r, i+1, &tier[j])
-			r.tiers[i][j] = t
+			t := &r.tier(i + 1)[j]
+			t.become(r, i+1, &tier[j], &b.lones)
 			r.cname = r.cname || t.CNAME
 			if t.Kind == model.Next {
 				r.next = t
@@ -156,14 +155,20 @@ var ofZones = []uint16{
 	dns.TypeRRSIG, dns.TypeNSEC, dns.TypeNSEC3, dns.TypeNSEC3PARAM, dns.TypeANY, dns.TypeAXFR, dns.TypeIXFR,
 }
 
-// targets returns those of all tiers.
-func (r *record) targets() []*target { return slices.Concat(r.tiers...) }
+// tier returns the targets of a tier.
+func (r *record) tier(tier int) targets {
+	before := 0
+	for i := range tier - 1 {
+		before += len(r.Tiers[i])
+	}
+	return r.targets[before:][:len(r.Tiers[tier-1])]
+}
 
 // decide decides anew what the record answers.
 func (r *record) decide() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.holds.notice(r.tiers)
+	r.holds.notice(r)
 	now := time.Now()
 	var wake time.Time
 	for i, f := range r.families() {
@@ -225,14 +230,15 @@ func (r *record) answersIn(f policy.Family) []*answer {
 
 // view is what the record's targets stand for now, as package policy sees it.
 func (r *record) view(f policy.Family, l lens) *policy.Record {
-	v := &policy.Record{Rules: &r.Rules, Tiers: make([]policy.Tier, len(r.tiers))}
+	v := &policy.Record{Rules: &r.Rules, Tiers: make([]policy.Tier, len(r.Tiers))}
 	for _, a := range r.answersIn(f) {
 		v.Start = max(v.Start, int(a.start))
 	}
-	for i, targets := range r.tiers {
+	for i := range v.Tiers {
+		targets := r.tier(i + 1)
 		v.Tiers[i] = make(policy.Tier, len(targets))
-		for j, t := range targets {
-			v.Tiers[i][j] = t.view(f, l)
+		for j := range targets {
+			v.Tiers[i][j] = targets[j].view(f, l)
 		}
 	}
 	return v

@@ -50,7 +50,7 @@ func (r *record) report(now time.Time) []string {
 		}
 		lines = append(lines, line)
 	}
-	for _, t := range r.targets() {
+	for t := range r.targets.each() {
 		prefix := fmt.Sprintf("tier %d, target %s", t.tier, t.Text)
 		if forced := t.force.Load(); forced != nil {
 			lines = append(lines, fmt.Sprintf("%s: forced %s by %s: %s", prefix, forced.State, forced.By, forced.Reason))

@@ -79,7 +79,7 @@ func (r *record) kindsOfClients() []kind {
 
 func (r *record) clientValues() []string {
 	var values []string
-	for _, t := range r.targets() {
+	for t := range r.targets.each() {
 		values = append(values, t.Clients...)
 		if t.child != nil {
 			values = append(values, t.child.clientValues()...)

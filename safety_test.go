@@ -74,7 +74,7 @@ func TestSafetyOfANextThatNobodyHasAskedFor(t *testing.T) {
 	if left := next.leavesNothing(status.ForcedDrained); left != nil {
 		t.Errorf("to drain next leaves nothing for %v", left.family)
 	}
-	f.records[0].tiers[1][0].force.Store(&status.Forced{State: status.ForcedDrained})
+	f.records[0].tier(2)[0].force.Store(&status.Forced{State: status.ForcedDrained})
 	if left := next.leavesNothing(status.ForcedDrained); left == nil {
 		t.Error("to drain next leaves something while the secondary is drained")
 	}

@@ -43,13 +43,11 @@ func handlerOf(t testing.TB, text string, zones ...string) *Failover {
 // set gives every check of the targets with these words a verdict.
 func (f *Failover) set(v verdict.Verdict, words ...string) {
 	for _, r := range f.records {
-		for _, tier := range r.tiers {
-			for _, target := range tier {
-				if slices.Contains(words, target.Text) {
-					for _, a := range target.list() {
-						for i := range a.checks {
-							a.checks[i] = fixed(v)
-						}
+		for target := range r.targets.each() {
+			if slices.Contains(words, target.Text) {
+				for _, a := range target.list() {
+					for i := range a.checks {
+						a.checks[i] = fixed(v)
 					}
 				}
 			}

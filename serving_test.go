@@ -57,7 +57,7 @@ func TestReloadAfterWhichTheOldInstanceFailsToEnd(t *testing.T) {
 			t.Error("caddy reports nothing")
 		}
 		s.instance = caddy.Instances()[len(caddy.Instances())-1]
-		s.await("both verdicts", func() bool { return handler().records[1].tiers[0][0].verdict() == verdict.Healthy })
+		s.await("both verdicts", func() bool { return handler().records[1].tier(1)[0].verdict() == verdict.Healthy })
 		if n := len(healthcheck.known().Verdicts); n != 2 {
 			t.Errorf("what would be kept is still that of the configuration before: %d verdicts", n)
 		}
@@ -123,7 +123,7 @@ func TestForcedStateOfARecordWhoseTwinIsRemoved(t *testing.T) {
 	one := process("", twoTiers(port))
 	two := one + strings.Replace(one, "bind 127.0.0.1\n", "bind 127.0.0.2\n", 1)
 	oneProcess(t, two, func(s steered) {
-		s.await("a verdict", func() bool { return handler().records[0].tiers[0][0].verdict() == verdict.Healthy })
+		s.await("a verdict", func() bool { return handler().records[0].tier(1)[0].verdict() == verdict.Healthy })
 		id := "www.example.org@127.0.0.2:0@example.org"
 		if _, err := (source{}).Act(id, status.Drain, "tester", status.Action{Target: "127.0.0.1", Reason: "a test"}); err != nil {
 			t.Fatal(err)

@@ -19,7 +19,7 @@ func (r *record) summary() status.Summary {
 		ID: r.id(), Name: display(r.Name), State: r.state().String(), Observed: r.Observe,
 		Forced: healthcheck.forces.count(r.key()),
 	}
-	for _, t := range r.targets() {
+	for t := range r.targets.each() {
 		s.Targets++
 		if t.verdict().Eligible() {
 			s.Healthy++
@@ -78,14 +78,14 @@ func (r *record) show() status.Record {
 	for _, qtype := range r.Types {
 		s.Types = append(s.Types, dns.Type(qtype).String())
 	}
-	for i, targets := range r.tiers {
+	for i := range r.Tiers {
 		tier := status.Tier{Tier: i + 1}
 		for _, f := range s.Families {
 			if f.Tier == tier.Tier {
 				tier.Active = append(tier.Active, f.Family)
 			}
 		}
-		for _, t := range targets {
+		for t := range r.tier(tier.Tier).each() {
 			tier.Targets = append(tier.Targets, t.show())
 		}
 		s.Tiers = append(s.Tiers, tier)

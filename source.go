@@ -75,7 +75,7 @@ func (r *record) found(q status.Query) bool {
 	default:
 		return false
 	}
-	return q.Search == "" || strings.Contains(r.Name, q.Search) || slices.ContainsFunc(r.targets(), func(t *target) bool {
+	return q.Search == "" || strings.Contains(r.Name, q.Search) || r.targets.any(func(t *target) bool {
 		return strings.Contains(strings.ToLower(t.Text), q.Search) || slices.ContainsFunc(t.list(), func(a *address) bool {
 			return a.Addr.String() == q.Search
 		})

@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"iter"
 	"net/netip"
 	"slices"
 	"sync/atomic"
@@ -67,11 +68,34 @@ type address struct {
 	learned *sighting // nil unless only a reply has told of it
 }
 
-func (b *batch) newTarget(r *record, tier int, m *model.Target) *target {
-	t := &take(&b.targets, 1)[0]
+// targets are targets in their order.
+type targets []target
+
+// each yields them.
+func (ts targets) each() iter.Seq[*target] {
+	return func(yield func(*target) bool) {
+		for i := range ts {
+			if !yield(&ts[i]) {
+				return
+			}
+		}
+	}
+}
+
+// any reports whether one of them is.
+func (ts targets) any(is func(*target) bool) bool {
+	for t := range ts.each() {
+		if is(t) {
+			return true
+		}
+	}
+	return false
+}
+
+// become makes it a target of the record, unclaimed. lones is room for its address.
+func (t *target) become(r *record, tier int, m *model.Target, lones *[]lone) {
 	t.Target, t.record, t.tier = m, r, tier
-	t.addresses.Store(t.initial(&b.lones))
-	return t
+	t.addresses.Store(t.initial(lones))
 }
 
 // initial returns what the target stands for before it is resolved, unclaimed.
@@ -130,7 +154,7 @@ func (t *target) find(addr netip.Addr) *address {
 // unresolved reports whether nobody knows yet what the target stands for.
 func (t *target) unresolved() bool {
 	if t.child != nil {
-		return slices.ContainsFunc(t.child.targets(), (*target).unresolved)
+		return t.child.targets.any((*target).unresolved)
 	}
 	if t.naming == nil { // not started
 		return t.resolves() != "" && len(t.list()) == 0

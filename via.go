@@ -54,7 +54,7 @@ const mostHops = 16
 // comesTo reports whether the last look-ups of the record's aliases came through
 // one of those records, directly or not.
 func (r *record) comesTo(records []*record, hops int) bool {
-	for _, t := range r.targets() {
+	for t := range r.targets.each() {
 		reached := t.child
 		if t.naming != nil {
 			reached = t.naming.alias.reached.Load()

@@ -31,7 +31,7 @@ func (f *Failover) lacksForRegions() string {
 // warnings say what is allowed in a record, but may not be what was meant.
 func (r *record) warnings() []string {
 	var warnings []string
-	if r.Policy == model.Clients && !slices.ContainsFunc(r.targets(), forEverybody) {
+	if r.Policy == model.Clients && !r.targets.any(forEverybody) {
 		warnings = append(warnings, fmt.Sprintf(
 			`record %s: no target has "clients *", so clients that match none get no data`, display(r.Name)))
 	}
@@ -39,7 +39,7 @@ func (r *record) warnings() []string {
 		warnings = append(warnings, fmt.Sprintf("record %s: without the plugin %s nobody knows where clients are, "+
 			"so policy nearest answers with all targets", display(r.Name), lacking))
 	}
-	for _, t := range r.targets() {
+	for t := range r.targets.each() {
 		if t.onlyResolves() {
 			warnings = append(warnings, fmt.Sprintf("record %s, target %s: healthy means here that the name resolves; "+
 				"unless it is of a service whose addresses come and go with its health, add a check", display(r.Name), t.Text))
