@@ -54,11 +54,10 @@ func (a *answer) equals(later *answer) bool {
 		a.unresolved == later.unresolved && a.guessed == later.guessed && a.start == later.start
 }
 
-// decide makes the answer of now, and returns when that must be done again
-// although no health changes: zero is never.
-func (a *answer) decide(now time.Time) time.Time {
+// decide makes the answer of now out of what the record's targets stand for, and returns
+// when that must be done again although no health changes: zero is never.
+func (a *answer) decide(view *policy.Record, now time.Time) time.Time {
 	r, f := a.record, a.family
-	view := r.view(f, lens{})
 	again := r.hold(now, view, f)
 	view.Start = r.holds.of(f).Start()
 	a.start = int32(view.Start)

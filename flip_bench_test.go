@@ -52,7 +52,9 @@ func newFlipper(b *testing.B, f *Failover) *flipper {
 	f.claims = newClaims(c, "")
 	w := new(flipper)
 	for _, r := range f.records {
-		a := r.tier(1)[0].list()[0]
+		primary := &r.targets[0]
+		primary.transitions = new(transitions)
+		a := primary.list()[0]
 		health := new(flipping)
 		health.verdict.Store(uint32(verdict.Healthy))
 		a.checks[0] = health
@@ -60,6 +62,13 @@ func newFlipper(b *testing.B, f *Failover) *flipper {
 	}
 	healthcheck.begin(c, nil)
 	return w
+}
+
+// flip flips the next one.
+func (w *flipper) flip() {
+	o := w.owners[w.flips%len(w.owners)]
+	o.address.checks[0].(*flipping).flip(o)
+	w.flips++
 }
 
 // run flips so many a second until done is closed, those that are due by then at
@@ -73,10 +82,19 @@ func (w *flipper) run(rate int, done <-chan struct{}) {
 			return
 		case <-tick.C:
 		}
-		for due := int(time.Since(began).Seconds() * float64(rate)); w.flips < due; w.flips++ {
-			o := w.owners[w.flips%len(w.owners)]
-			o.address.checks[0].(*flipping).flip(o)
+		for due := int(time.Since(began).Seconds() * float64(rate)); w.flips < due; {
+			w.flip()
 		}
+	}
+}
+
+// BenchmarkVerdict is what a change of a verdict takes until it is answered with, logged
+// and told, but for the writing of the log.
+func BenchmarkVerdict(b *testing.B) {
+	w := newFlipper(b, handlerOf(b, manyRecords(100)))
+	b.ReportAllocs()
+	for b.Loop() {
+		w.flip()
 	}
 }
 

@@ -11,11 +11,11 @@ type recordKey struct{ server, zone, view, name string }
 // id names the record to operators: NAME@LISTENER@ZONE, and @VIEW where there is
 // one.
 func (k recordKey) id() string {
-	words := []string{display(k.name), strings.ReplaceAll(k.server, "dns://", ""), display(k.zone)}
+	id := display(k.name) + "@" + strings.ReplaceAll(k.server, "dns://", "") + "@" + display(k.zone)
 	if k.view != "" {
-		words = append(words, k.view)
+		id += "@" + k.view
 	}
-	return strings.Join(words, "@")
+	return id
 }
 
 // keyOf is the key that an ID was made of.

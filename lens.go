@@ -25,11 +25,14 @@ func (l lens) sees(a *address) bool {
 	case status.ForcedUnhealthy:
 		return false
 	case status.ForcedHealthy:
-		return l.blind || !l.down[a.Addr.String()]
+		return l.blind || !l.downs(a)
 	default:
-		return !l.down[a.Addr.String()] && a.verdict().Eligible()
+		return !l.downs(a) && a.verdict().Eligible()
 	}
 }
+
+// downs reports whether the address itself is taken for unhealthy.
+func (l lens) downs(a *address) bool { return len(l.down) > 0 && l.down[a.Addr.String()] }
 
 // health is what a target is whatever its checks say, as forced states have it:
 // status.ForcedHealthy or ForcedUnhealthy. Anything else leaves that to them.

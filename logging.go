@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,8 +22,9 @@ import (
 // logTransition says that a check's verdict changed: one line, however many
 // records share the check.
 func logTransition(owners []owner, t engine.Transition) {
-	line := fmt.Sprintf("%s: %v -> %v (was %v for %v): %s",
-		subject(owners), t.From, t.To, t.From, rounded(t.Held), reason(owners[0], t))
+	from := t.From.String()
+	line := subject(owners) + ": " + from + " -> " + t.To.String() +
+		" (was " + from + " for " + rounded(t.Held).String() + "): " + reason(owners[0], t)
 	if t.To == verdict.Unhealthy {
 		log.Warning(line)
 		return
@@ -59,7 +61,7 @@ func subject(owners []owner) string {
 	if host := o.address.host(); host != "" {
 		check += " for " + host
 	}
-	return fmt.Sprintf("%s, check %s%s", o.address, check, others(owners))
+	return o.address.String() + ", check " + check + others(owners)
 }
 
 // String names the target, and the address where the target is not itself one.
@@ -73,7 +75,7 @@ func (a *address) String() string {
 
 // String names the target and its record.
 func (t *target) String() string {
-	return fmt.Sprintf("record %s, tier %d, target %s", display(t.record.Name), t.tier, t.Text)
+	return "record " + display(t.record.Name) + ", tier " + strconv.Itoa(t.tier) + ", target " + t.Text
 }
 
 // mostNamed bounds the records that one line names.
@@ -103,7 +105,7 @@ func logChange(c change) {
 	if c.Kind != status.RecordChanged {
 		return
 	}
-	line := fmt.Sprintf("record %s, %s: %s, was %s", c.Name, c.Family, c.To, c.From)
+	line := "record " + c.Name + ", " + c.Family + ": " + c.To + ", was " + c.From
 	if c.state == policy.Normal {
 		log.Info(line)
 		return
@@ -202,13 +204,13 @@ func logNotify(receiver string, err error) {
 func (r *record) words(t told) string {
 	switch t.kind {
 	case policy.Answer:
-		return fmt.Sprintf("%v, tier %d answers", t.state, t.tier)
+		return t.state.String() + ", tier " + strconv.Itoa(int(t.tier)) + " answers"
 	case policy.NoData:
-		return fmt.Sprintf("%v, no data", t.state)
+		return t.state.String() + ", no data"
 	case policy.Next:
-		return fmt.Sprintf("%v, the next plugin answers", t.state)
+		return t.state.String() + ", the next plugin answers"
 	default:
-		return fmt.Sprintf("%v, %s is answered", t.state, dns.RcodeToString[r.Fail.Rcode])
+		return t.state.String() + ", " + dns.RcodeToString[r.Fail.Rcode] + " is answered"
 	}
 }
 

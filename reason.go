@@ -96,7 +96,7 @@ func (a *address) reason() string {
 	for i, c := range a.checks {
 		if s := c.Status(); s.Verdict == verdict.Unhealthy {
 			m := &a.target.Checks[i]
-			return fmt.Sprintf("check %v: %s", m, foundBy(m, s))
+			return "check " + m.String() + ": " + foundBy(m, s)
 		}
 	}
 	return ""

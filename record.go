@@ -170,12 +170,16 @@ func (r *record) decide() {
 	defer r.mu.Unlock()
 	r.holds.notice(r)
 	now := time.Now()
+	var view *policy.Record
 	var wake time.Time
 	for i, f := range r.families() {
+		if view == nil || r.aliased || r.next != nil { // each family has what it sees of those
+			view = r.view(f, lens{})
+		}
 		before := r.answers[f].Load()
 		after, b := r.blank(i, before)
 		*after, *b = answer{family: f, basis: b}, basis{record: r}
-		if again := after.decide(now); wake.IsZero() || !again.IsZero() && again.Before(wake) {
+		if again := after.decide(view, now); wake.IsZero() || !again.IsZero() && again.Before(wake) {
 			wake = again
 		}
 		if after.since = now.UnixNano(); before != nil && !before.actual().Differs(after.actual()) {
