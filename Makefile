@@ -5,7 +5,7 @@
 GO       ?= go
 FUZZTIME ?= 30s
 # What probing, switching and answering are made of: it takes a few minutes.
-BENCH    ?= ^Benchmark(ServeDNS|OtherNames|Update|Resolving|Choose|Decide|Probe|IdleCheck|Parse|Lookup)
+BENCH    ?= ^Benchmark(ServeDNS|OtherNames|Update|Resolving|Choose|Decide|Probe|IdleCheck|Parse|Lookup|Scrape|Verdict)
 COVERAGE := 90
 # The race detector needs a C compiler; without one the tests run all the same.
 # Of cmd/coredns, all packages would be compiled once more with its profile.
@@ -53,6 +53,10 @@ bench: build/coredns build/benchstat ## run benchmarks (BENCH=regexp) beside the
 	FAILOVER_COREDNS=$(CURDIR)/build/coredns $(GO) test $(PLAIN) \
 		-run '^$$' -bench '$(BENCH)' -benchmem -benchtime 200ms -count 6 ./... >build/bench.txt || (cat build/bench.txt; exit 1)
 	build/benchstat bench/baseline.txt build/bench.txt
+
+.PHONY: bench-once
+bench-once: ## run every benchmark of the plugin once: none of them is broken
+	$(GO) test $(RACE) $(PLAIN) -run '^$$' -bench . -benchtime 1x . ./plugin/...
 
 .PHONY: bench-baseline
 bench-baseline: ## keep the figures of the last "make bench" in bench/baseline.txt, to be committed

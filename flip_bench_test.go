@@ -34,6 +34,26 @@ func (f *flipping) flip(o owner) {
 	healthcheck.Transition([]owner{o}, t)
 }
 
+// serve has the handler serve, whose targets are not probed, and with a log that nobody
+// reads.
+func (f *Failover) serve(b *testing.B) {
+	b.Helper()
+	h := healthcheck
+	healthcheck = newHealthchecks()
+	stdlog.SetOutput(io.Discard)
+	b.Cleanup(func() { healthcheck = h; stdlog.SetOutput(os.Stderr) })
+	f.config = new(dnsserver.Config)
+	counters := new(room)
+	for _, r := range f.records {
+		for t := range r.targets.each() {
+			t.inherit(nil, counters)
+		}
+	}
+	c := &configuration{handlers: []*Failover{f}, operation: new(operation)}
+	f.claims = newClaims(c, "")
+	healthcheck.begin(c, nil)
+}
+
 // flipper flips the primaries of a handler in turn.
 type flipper struct {
 	owners []owner
@@ -43,24 +63,16 @@ type flipper struct {
 // newFlipper has the handler serve, with primaries that are healthy.
 func newFlipper(b *testing.B, f *Failover) *flipper {
 	b.Helper()
-	h := healthcheck
-	healthcheck = newHealthchecks()
-	stdlog.SetOutput(io.Discard)
-	b.Cleanup(func() { healthcheck = h; stdlog.SetOutput(os.Stderr) })
-	f.config = new(dnsserver.Config)
-	c := &configuration{handlers: []*Failover{f}}
-	f.claims = newClaims(c, "")
+	f.serve(b)
 	w := new(flipper)
 	for _, r := range f.records {
-		primary := &r.targets[0]
-		primary.transitions = new(transitions)
-		a := primary.list()[0]
+		a := r.targets[0].list()[0]
 		health := new(flipping)
 		health.verdict.Store(uint32(verdict.Healthy))
 		a.checks[0] = health
 		w.owners = append(w.owners, owner{a, 0})
 	}
-	healthcheck.begin(c, nil)
+	update(f.records...)
 	return w
 }
 

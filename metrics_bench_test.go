@@ -3,19 +3,13 @@ package failover
 import (
 	"testing"
 
-	"github.com/coredns/coredns/core/dnsserver"
-
 	"github.com/prometheus/client_golang/prometheus"
 )
 
 // BenchmarkScrape is what a scrape costs with 10,000 records.
 func BenchmarkScrape(b *testing.B) {
 	f := handlerOf(b, manyRecords(10000))
-	f.config = new(dnsserver.Config)
-	h := healthcheck
-	defer func() { healthcheck = h }()
-	healthcheck = newHealthchecks()
-	healthcheck.begin(&configuration{handlers: []*Failover{f}}, nil)
+	f.serve(b)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collector{})
 	b.ReportAllocs()
