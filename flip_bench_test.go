@@ -36,7 +36,7 @@ func (f *flipping) flip(o owner) {
 
 // serve has the handler serve, whose targets are not probed, and with a log that nobody
 // reads.
-func (f *Failover) serve(b *testing.B) {
+func (f *Failover) serve(b testing.TB) {
 	b.Helper()
 	h := healthcheck
 	healthcheck = newHealthchecks()
@@ -61,7 +61,7 @@ type flipper struct {
 }
 
 // newFlipper has the handler serve, with primaries that are healthy.
-func newFlipper(b *testing.B, f *Failover) *flipper {
+func newFlipper(b testing.TB, f *Failover) *flipper {
 	b.Helper()
 	f.serve(b)
 	w := new(flipper)
@@ -107,6 +107,14 @@ func BenchmarkVerdict(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		w.flip()
+	}
+}
+
+// A change of a verdict makes little garbage, which answers would pay for.
+func TestAllocationsOfAVerdict(t *testing.T) {
+	w := newFlipper(t, handlerOf(t, manyRecords(10)))
+	if n := testing.AllocsPerRun(1000, w.flip); n > 56 {
+		t.Errorf("%v allocations, want at most 56", n)
 	}
 }
 

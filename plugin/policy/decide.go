@@ -101,7 +101,11 @@ type table struct {
 // The same goes for a target that stands for another record which has nothing
 // for a client: to that client it is not there.
 func (r *Record) Decide(f Family) Decision {
-	d := r.decide(r.views(f))
+	views := r.within(f)
+	if hasCandidates(views) { // else there is no data, whatever the other family has
+		r.look(views, f)
+	}
+	d := r.decide(views)
 	if only, ok := d.alike(); ok {
 		d.only, d.table = only, nil
 	} else if s := &d.steps[0]; s.everyone && s.picks != nil && !s.trickles {

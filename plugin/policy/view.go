@@ -36,15 +36,31 @@ type option struct {
 
 // views are all tiers as family f sees them.
 func (r *Record) views(f Family) []view {
+	views := r.within(f)
+	r.look(views, f)
+	return views
+}
+
+// within are all tiers as family f sees them, without a look at the other one.
+func (r *Record) within(f Family) []view {
 	views := make([]view, len(r.Tiers))
 	for i, tier := range r.Tiers {
 		views[i] = r.view(i, tier, f)
-		other, ok := f.other()
-		if ok && (!views[i].hasCandidates() || r.Policy == model.Clients) {
+	}
+	return views
+}
+
+// look finds what tiers answer in the other family only.
+func (r *Record) look(views []view, f Family) {
+	other, ok := f.other()
+	if !ok {
+		return
+	}
+	for i, tier := range r.Tiers {
+		if !views[i].hasCandidates() || r.Policy == model.Clients {
 			views[i].look(r.view(i, tier, other))
 		}
 	}
-	return views
 }
 
 func (r *Record) view(at int, tier Tier, f Family) view {
