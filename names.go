@@ -20,8 +20,8 @@ type names struct {
 	// above them up to the zone, which exist because something is below them (RFC
 	// 4592, 2.2.2). Lower case, fully qualified.
 	exist *table.Table
-	// records are those of the names, by number. Where only names below have a record it
-	// is none, without upkeep.
+	// records are those of the names, by number. Where only names below have a record, or
+	// no name has the number, it is none, without upkeep.
 	records []record
 	// wildcards are the records of "*" directly below a name.
 	wildcards map[string]*record
@@ -44,7 +44,8 @@ func newNames(b *model.Block) names {
 		}
 	}
 	all := slices.Collect(maps.Keys(exist))
-	n := names{table.New(all), make([]record, len(all)), make(map[string]*record)}
+	numbers := table.New(all)
+	n := names{numbers, make([]record, numbers.Size()), make(map[string]*record)}
 	for _, name := range all {
 		n.records[n.exist.Number([]byte(name))].name.become(name)
 	}
@@ -62,9 +63,6 @@ func (n *names) place(m *model.Record) *record {
 
 // exactly returns the record of that very name, or nil, and whether the name exists.
 func (n *names) exactly(name []byte) (r *record, exists bool) {
-	if len(n.records) == 0 {
-		return nil, false
-	}
 	r = &n.records[n.exist.Number(name)]
 	switch {
 	case !r.name.is(name):
@@ -106,7 +104,7 @@ func (n *names) wildcard(name []byte) (r *record, exists bool) {
 	return r, exists
 }
 
-// ownName is a name that lies beside what has it, if it is short.
+// ownName is a name that lies beside what has it, if it is short. The zero one is none.
 type ownName struct {
 	short  [47]byte
 	length uint8  // of a short one, or 0
@@ -124,7 +122,7 @@ func (n *ownName) become(name string) {
 // is reports whether it is that name.
 func (n *ownName) is(name []byte) bool {
 	if n.length == 0 {
-		return n.long == string(name)
+		return n.long != "" && n.long == string(name)
 	}
 	return string(n.short[:n.length]) == string(name)
 }

@@ -467,6 +467,14 @@ func TestNamesOfEveryLength(t *testing.T) {
 	}
 }
 
+// Where a place has no name, no name is found, not even one of no letters.
+func TestNoNameIsNone(t *testing.T) {
+	var none ownName
+	if none.is(nil) || none.is([]byte(".")) {
+		t.Error("a place without a name has one")
+	}
+}
+
 // A wildcard does not reach into another zone (RFC 4592, 2.1.3 and 4.2).
 func TestWildcardEndsAtAZoneOfTheBlock(t *testing.T) {
 	f := handlerOf(t, "failover *.example.org {\n primary 192.0.2.1\n check http\n}", "example.org.", "sub.example.org.")

@@ -17,7 +17,7 @@ func TestEveryNameHasANumberOfItsOwn(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 4, 10, 1000, 100_000} {
 		names := names(n)
 		table := New(names)
-		had := make([]string, n)
+		had := make([]string, table.Size())
 		for _, name := range names {
 			number := table.Number([]byte(name))
 			if had[number] != "" {
@@ -32,7 +32,7 @@ func TestEveryNameHasANumberOfItsOwn(t *testing.T) {
 func TestOtherNamesHaveANumber(t *testing.T) {
 	table := New(names(10))
 	for _, name := range names(1000) {
-		if number := table.Number([]byte(name)); number < 0 || number >= 10 {
+		if number := table.Number([]byte(name)); number < 0 || number >= table.Size() {
 			t.Errorf("%s has the number %d", name, number)
 		}
 	}
