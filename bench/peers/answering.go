@@ -19,6 +19,7 @@ const (
 	ours           = "failover"
 	oursOfOne      = "failover, one record"
 	oursOfMany     = "failover, 100,000 records"
+	oursAmongMany  = "failover, 100,000 records, asked for one"
 	oursFlipping   = "failover, 1,000 verdicts a second"
 	oursProbing    = "failover, 1,000 probes a second"
 	theHosts       = "CoreDNS *hosts*"
@@ -62,6 +63,7 @@ func contests(coredns string) (one, many, flips *match) {
 	}}
 	many = &match{of: []asked{
 		{oursOfMany, manyNames, false, with(records(manyNames))},
+		{oursAmongMany, 1, false, nil},
 		{oursOfOne, 1, false, with(records(1))},
 		{theHostsOfMany, manyNames, false, hosts(manyNames)},
 		{theHostsOfOne, 1, false, hosts(1)},

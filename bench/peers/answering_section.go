@@ -39,9 +39,9 @@ the server, so CPU per query (user and system time of the server's process) is t
 are compared are all up at once, and each is asked for a second in its turn, whose order is one of chance; a ratio is
 the median of the rounds' ratios. Records have "check none", 100,000 are asked for in an order of chance. 1,000 probes
 a second are 300 HTTP checks every 300 ms with threshold 1; for verdicts the target answers 200 and 500 in turn, which
-made %.0f verdicts a second, each with two lines in the log. Both are the same process. Where this was measured last, a
-query took 20 µs in one second and 28 in the next, so that the ratio is good to 2%%. By a profile a change of verdict
-takes 36 µs, 8 of them for the lines, and a query beside a thousand of them a second 4%% more.
+made %.0f verdicts a second, each with two lines in the log. Both are the same process, and the ratio is good to 2%%.
+By a profile on an AMD EPYC a change of verdict takes 36 µs, 8 of them for the lines, and a query beside a thousand of
+them a second 4%% more.
 
 gdnsd is better by far, as no CoreDNS plugin can be: it receives and sends many packets with one system call (recvmmsg
 and sendmmsg), writes the answer into the packet that it has, and has neither garbage nor goroutines. A profile of
@@ -51,7 +51,8 @@ CoreDNS with one record shows sendmsg with about 38%% of the time and recvmsg wi
 *failover* itself takes about 4%%.
 
 Of 100,000 records the one that is asked for is in no cache of the processor: with its name, its answer and its counter
-it lies in one place, which is waited for, and a collection of garbage has the other records to go through. What that
-comes to is up to the machine's memory: on an Intel Xeon, where a query took half as long and memory was slow, it was
-15%% more than for one record, as it was for *hosts* there (2026-11-30, older code). Here
-*hosts* took %.2f of what it takes for one name.`
+it lies in one place, which is waited for. That is nearly all of the difference: asked for one of them again and again,
+the same server takes about what it takes with one record. How long the wait is is up to the machine's memory: on an AMD
+EPYC, where a query took twice as long, it did not show (1.00, 2026-11-30). Here *hosts* took %.2f of what it takes for
+one name. Huge pages help where memory is slow: with "always" in /sys/kernel/mm/transparent_hugepage/enabled, which is
+not how this was measured, 100,000 records took 4%% less on an Intel Xeon.`
