@@ -108,13 +108,11 @@ func silence(*dns.Msg) [][]byte { return nil }
 const data = "a.example. 60 A 192.0.2.1"
 
 // expectServers asks for a.example.; %d in want stands for the servers.
-func expectServers(t *testing.T, timeout time.Duration, want string, servers ...netip.AddrPort) time.Duration {
+func expectServers(t *testing.T, timeout time.Duration, want string, servers ...netip.AddrPort) {
 	t.Helper()
-	began := time.Now() // before the timeout does
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	a, err := Lookup(ctx, Servers(servers), nil, "a.example.", dns.TypeA)
-	took := time.Since(began)
 	got := show(a)
 	if err != nil {
 		got = err.Error()
@@ -125,7 +123,6 @@ func expectServers(t *testing.T, timeout time.Duration, want string, servers ...
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	return took
 }
 
 const answered = "a.example. NOERROR 1m0s | A 192.0.2.1"
@@ -179,12 +176,10 @@ func noise(q *dns.Msg) [][]byte {
 	}
 }
 
+// A server that is silent has its part of the time, and the others theirs.
 func TestServersAskOneAfterTheOther(t *testing.T) {
 	dead, refusing, good := server(t, silence, silence), server(t, saying("REFUSED"), silence), server(t, saying(data), silence)
-	took := expectServers(t, 900*time.Millisecond, answered, dead, refusing, good)
-	if took < 300*time.Millisecond || took > 800*time.Millisecond {
-		t.Errorf("took %v, of which the silent one has a third", took)
-	}
+	expectServers(t, 900*time.Millisecond, answered, dead, refusing, good)
 	expectServers(t, 300*time.Millisecond, "a.example. A: #1: no reply; #2: REFUSED", dead, refusing)
 }
 
