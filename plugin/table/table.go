@@ -97,7 +97,7 @@ func (t *Table) number(names []string) bool {
 // which are free, and takes these.
 func move(bucket []uint64, taken []bool) (moved uint16, ok bool) {
 	numbers := make([]int, len(bucket))
-	for moved := range uint16(math.MaxUint16) {
+	for moved = range uint16(math.MaxUint16) {
 		n := 0
 		for ; n < len(bucket); n++ {
 			numbers[n] = place(bucket[n], moved, len(taken))
