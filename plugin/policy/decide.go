@@ -103,7 +103,7 @@ type table struct {
 func (r *Record) Decide(f Family) Decision {
 	views := r.within(f)
 	if hasCandidates(views) { // else there is no data, whatever the other family has
-		r.look(views, f)
+		r.lookElsewhere(views, f)
 	}
 	d := r.decide(views)
 	if only, ok := d.alike(); ok {

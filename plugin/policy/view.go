@@ -37,7 +37,7 @@ type option struct {
 // views are all tiers as family f sees them.
 func (r *Record) views(f Family) []view {
 	views := r.within(f)
-	r.look(views, f)
+	r.lookElsewhere(views, f)
 	return views
 }
 
@@ -50,15 +50,15 @@ func (r *Record) within(f Family) []view {
 	return views
 }
 
-// look finds what tiers answer in the other family only.
-func (r *Record) look(views []view, f Family) {
+// lookElsewhere finds what tiers answer in the other family only.
+func (r *Record) lookElsewhere(views []view, f Family) {
 	other, ok := f.other()
 	if !ok {
 		return
 	}
 	for i, tier := range r.Tiers {
 		if !views[i].hasCandidates() || r.Policy == model.Clients {
-			views[i].look(r.view(i, tier, other))
+			views[i].addElsewhere(r.view(i, tier, other))
 		}
 	}
 }
@@ -160,8 +160,8 @@ func (v *view) absent() bool { return !v.hasCandidates() && len(v.elsewhere) > 0
 // stops reports whether the search would stop at the tier.
 func (v *view) stops() bool { return v.enough || v.absent() }
 
-// look finds the targets that the tier answers in the other family only.
-func (v *view) look(other view) {
+// addElsewhere adds the targets that the tier answers in the other family only.
+func (v *view) addElsewhere(other view) {
 	if !other.enough {
 		return
 	}
