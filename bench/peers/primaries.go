@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"time"
 
@@ -49,15 +50,20 @@ func (p *primaries) Stop() {
 	}
 }
 
-// failover kills the nth primary and asks the server at address for its record
-// until the standby is answered, with a pause between two questions. It returns
-// how long that took.
-func (p *primaries) failover(ctx context.Context, n int, address string, pause time.Duration) (time.Duration, error) {
+// failover kills the nth primary at a moment of chance within spread, and asks the
+// server at address for its record until the standby is answered, with a pause
+// between two questions. It returns how long that took.
+func (p *primaries) failover(
+	ctx context.Context, n int, address string, spread, pause time.Duration,
+) (time.Duration, error) {
 	asker, err := newAsker(ctx, address, record(n))
 	if err != nil {
 		return 0, err
 	}
 	defer asker.conn.Close()
+	if err := rig.Pause(ctx, rand.N(spread)); err != nil {
+		return 0, err
+	}
 	if ip, err := asker.ask(); err != nil || ip != rig.TargetIP(n) {
 		return 0, fmt.Errorf("%s is answered with %q before the kill, %w", record(n), ip, err)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"strings"
 	"sync"
@@ -19,9 +18,13 @@ type switcher struct {
 	program func(s settings, records int, target, port string) rig.Program
 	// settle is how long it takes until all checks have come to rest.
 	settle time.Duration
-	// spread is the time over which primaries are killed at random, all at once;
-	// without it they are killed one by one.
+	// kills are those of a round, each of a primary of its own.
+	kills int
+	// spread is the time in which the moment of a kill is one of chance.
 	spread time.Duration
+	// inTurn says that a primary is killed when the one before is switched; otherwise
+	// all are within the same spread.
+	inTurn bool
 }
 
 func (one switcher) String() string { return one.name }
@@ -30,22 +33,20 @@ func (one switcher) String() string { return one.name }
 var (
 	everySecond = switcher{
 		"failover, interval 1s, fast_interval 100ms",
-		switchingFailover("http /", "interval 1s", "fast_interval 100ms"), 4 * time.Second, time.Second,
+		switchingFailover("http /", "interval 1s", "fast_interval 100ms"), 4 * time.Second, 50, time.Second, false,
 	}
 	everyOther = switcher{
 		"failover, interval 2s, fast_interval 200ms",
-		switchingFailover("http /", "interval 2s", "fast_interval 200ms"), 6 * time.Second, 2 * time.Second,
+		switchingFailover("http /", "interval 2s", "fast_interval 200ms"), 6 * time.Second, 50, 2 * time.Second, false,
 	}
 	gdnsdEveryOther = switcher{
-		"gdnsd, interval 2, down_thresh 3", switchingGdnsd, 6 * time.Second, 2 * time.Second,
+		"gdnsd, interval 2, down_thresh 3", switchingGdnsd, 6 * time.Second, 20, 2 * time.Second, true,
 	}
 )
 
 const (
-	kills      = 20                     // in a round, where all primaries are killed at once
-	watchKills = 40                     // in a round, one by one: five rounds have 200
-	slowly     = 5 * time.Millisecond   // between two questions for each of so many
-	closely    = 500 * time.Microsecond // between two questions for one
+	slowly  = 10 * time.Millisecond  // between two questions for each of so many
+	closely = 500 * time.Microsecond // between two questions for one
 
 	secondAtMost  = 0.8  // seconds, the median
 	gdnsdAtMost   = 0.25 // of gdnsd's median
@@ -86,7 +87,7 @@ func switchingGdnsd(_ settings, records int, target, port string) rig.Program {
 // switching measures from the kill of a primary to the first switched answer.
 func switching(ctx context.Context, s settings) (rig.Section, error) {
 	section := rig.Section{Title: "Switching", Notes: []string{switchingNote}}
-	took, err := switchAll(ctx, s, []switcher{everySecond, everyOther, gdnsdEveryOther}, kills)
+	took, err := switchAll(ctx, s, []switcher{everySecond, everyOther, gdnsdEveryOther})
 	if err != nil {
 		return section, err
 	}
@@ -98,14 +99,21 @@ func switching(ctx context.Context, s settings) (rig.Section, error) {
 	return section, nil
 }
 
+// watcher is ours with watch; five rounds have 200 kills.
+func watcher(name, check string) switcher {
+	return switcher{
+		name, switchingFailover(check, watchInterval, "watch"), 3 * time.Second, 40, 100 * time.Millisecond, true,
+	}
+}
+
 // watch measures the same for checks that watch a connection.
 func watch(ctx context.Context, s settings) (rig.Section, error) {
 	section := rig.Section{Title: "Switching with watch", Notes: []string{watchNote}}
 	watchers := []switcher{
-		{"failover, check http, watch", switchingFailover("http /", watchInterval, "watch"), 3 * time.Second, 0},
-		{"failover, check tcp, watch", switchingFailover("tcp PORT", watchInterval, "watch"), 3 * time.Second, 0},
+		watcher("failover, check http, watch", "http /"),
+		watcher("failover, check tcp, watch", "tcp PORT"),
 	}
-	took, err := switchAll(ctx, s, watchers, watchKills)
+	took, err := switchAll(ctx, s, watchers)
 	if err != nil {
 		return section, err
 	}
@@ -118,10 +126,10 @@ func watch(ctx context.Context, s settings) (rig.Section, error) {
 }
 
 // switchAll returns the seconds that each switch took, for each of the switchers.
-func switchAll(ctx context.Context, s settings, switchers []switcher, records int) ([][]float64, error) {
+func switchAll(ctx context.Context, s settings, switchers []switcher) ([][]float64, error) {
 	took := make(map[string][]float64)
 	_, err := rig.Alternate(ctx, s.rounds, switchers, func(ctx context.Context, one switcher) (rig.Figures, error) {
-		seconds, err := one.round(ctx, s, records)
+		seconds, err := one.round(ctx, s)
 		took[one.name] = append(took[one.name], seconds...)
 		return nil, err
 	})
@@ -133,8 +141,8 @@ func switchAll(ctx context.Context, s settings, switchers []switcher, records in
 }
 
 // round kills every primary once.
-func (one switcher) round(ctx context.Context, s settings, records int) ([]float64, error) {
-	p, err := startPrimaries(ctx, records)
+func (one switcher) round(ctx context.Context, s settings) ([]float64, error) {
+	p, err := startPrimaries(ctx, one.kills)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +151,7 @@ func (one switcher) round(ctx context.Context, s settings, records int) ([]float
 	if err != nil {
 		return nil, err
 	}
-	process, err := one.program(s, records, p.port, port).Start(ctx)
+	process, err := one.program(s, one.kills, p.port, port).Start(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -152,42 +160,33 @@ func (one switcher) round(ctx context.Context, s settings, records int) ([]float
 		return nil, err
 	}
 	address := net.JoinHostPort(home, port)
-	if one.spread == 0 {
-		return p.failoverInTurn(ctx, records, address)
+	if one.inTurn {
+		return p.failoverInTurn(ctx, address, one)
 	}
-	return p.failoverTogether(ctx, records, address, one.spread)
+	return p.failoverTogether(ctx, address, one)
 }
 
 // failoverInTurn kills one primary after the other.
-func (p *primaries) failoverInTurn(ctx context.Context, n int, address string) ([]float64, error) {
-	var seconds []float64
-	for i := range n {
-		took, err := p.failover(ctx, i, address, closely)
+func (p *primaries) failoverInTurn(ctx context.Context, address string, one switcher) ([]float64, error) {
+	seconds := make([]float64, one.kills)
+	for i := range seconds {
+		took, err := p.failover(ctx, i, address, one.spread, closely)
 		if err != nil {
 			return nil, err
 		}
-		seconds = append(seconds, took.Seconds())
-		if err := rig.Pause(ctx, rand.N(100*time.Millisecond)); err != nil {
-			return nil, err
-		}
+		seconds[i] = took.Seconds()
 	}
 	return seconds, nil
 }
 
-// failoverTogether kills all primaries, each at a time of its own within spread.
-func (p *primaries) failoverTogether(
-	ctx context.Context, n int, address string, spread time.Duration,
-) ([]float64, error) {
-	seconds := make([]float64, n)
-	errs := make(chan error, n)
+// failoverTogether kills all primaries, each at a moment of its own.
+func (p *primaries) failoverTogether(ctx context.Context, address string, one switcher) ([]float64, error) {
+	seconds := make([]float64, one.kills)
+	errs := make(chan error, one.kills)
 	var asking sync.WaitGroup
-	for i := range n {
+	for i := range seconds {
 		asking.Go(func() {
-			if err := rig.Pause(ctx, rand.N(spread)); err != nil {
-				errs <- err
-				return
-			}
-			took, err := p.failover(ctx, i, address, slowly)
+			took, err := p.failover(ctx, i, address, one.spread, slowly)
 			seconds[i] = took.Seconds()
 			if err != nil {
 				errs <- err
@@ -203,24 +202,27 @@ func (p *primaries) failoverTogether(
 func switchingMeasures(took [][]float64, switchers []switcher, median, slowest string) []rig.Measure {
 	rows := func(p float64) (figures []rig.Figure) {
 		for i, one := range switchers {
-			figures = append(figures, rig.Figure{Program: one.name, Value: rig.Percentile(took[i], p)})
+			program := fmt.Sprintf("%s, %d kills", one.name, len(took[i]))
+			figures = append(figures, rig.Figure{Program: program, Value: rig.Percentile(took[i], p)})
 		}
 		return figures
 	}
-	of := fmt.Sprintf("Kill to switched answer, %d kills each: ", len(took[0]))
 	return []rig.Measure{
-		{What: of + "median", Show: rig.Milliseconds, Figures: rows(50), Goal: median},
-		{What: of + "99th percentile", Show: rig.Milliseconds, Figures: rows(99), Goal: slowest},
+		{What: "kill to switched answer: median", Show: rig.Milliseconds, Figures: rows(50), Goal: median},
+		{What: "kill to switched answer: 99th percentile", Show: rig.Milliseconds, Figures: rows(99), Goal: slowest},
 	}
 }
 
 const switchingNote = "Each primary is an HTTP server, a process of its own, which is ended with SIGKILL at " +
-	"a random moment of the interval, 20 of them in a round. The time is from that signal to the first " +
-	"answer with the secondary; each record is asked for every 5 ms. Threshold 3 everywhere.\n\n" +
+	"a random moment of the interval. The time is from that signal to the first answer with the secondary. " +
+	"Those of ours are killed within one interval, and each record is asked for every 10 ms; those of gdnsd " +
+	"one after the other, and asked for every 0.5 ms. Threshold 3 everywhere.\n\n" +
 	"gdnsd has one interval, of whole seconds, and fails over after three failures that are an interval " +
 	"apart; ours looks again after `fast_interval` once a probe has failed, and probes healthy targets no " +
 	"more often than gdnsd does. After a kill at a random moment both wait for half an interval on average; " +
-	"at 2 s gdnsd then needs 4 s and ours 0.4 s, so that 1.4 s / 5 s = 0.28 is what these settings amount " +
+	"at 2 s ours then needs 0.4 s and gdnsd 4 s, and one more, for its changes come into force a second " +
+	"after the first of them (`sttl_update_timer` in its mon.c; targets that fail together share that " +
+	"second, which is why its are killed one by one). So 1.4 s / 6 s = 0.23 is what these settings amount " +
 	"to. HAProxy answers no DNS."
 
 const watchNote = "As under Switching, but with `interval 10s` and `watch`: primaries are killed one after the " +
