@@ -5,6 +5,7 @@ import (
 	"io"
 	stdlog "log"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -115,6 +116,26 @@ func TestAllocationsOfAVerdict(t *testing.T) {
 	w := newFlipper(t, handlerOf(t, manyRecords(10)))
 	if n := testing.AllocsPerRun(1000, w.flip); n > 56 {
 		t.Errorf("%v allocations, want at most 56", n)
+	}
+}
+
+// A first verdict that is healthy decides nothing anew: it costs no more for a target
+// among many, which at a start all have one.
+func TestAllocationsOfAFirstVerdict(t *testing.T) {
+	first := engine.Transition{From: verdict.Unknown, To: verdict.Healthy}
+	of := func(targets int) float64 {
+		addresses := make([]string, targets)
+		for i := range addresses {
+			addresses[i] = fmt.Sprint("192.0.2.", i+1)
+		}
+		f := handlerOf(t, "failover n0.example.org {\n primary "+strings.Join(addresses, " ")+"\n check http\n}\n")
+		f.serve(t)
+		o := owner{f.records[0].targets[0].list()[0], 0}
+		update(f.records...)
+		return testing.AllocsPerRun(100, func() { healthcheck.Transition([]owner{o}, first) })
+	}
+	if one, many := of(1), of(250); many > one {
+		t.Errorf("%v allocations among 250 targets, %v for one", many, one)
 	}
 }
 

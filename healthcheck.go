@@ -119,7 +119,12 @@ func (h *healthchecks) update(records ...*record) { h.tell(update(records...)...
 
 // Transition implements engine.Reporter.
 func (h *healthchecks) Transition(owners []owner, t engine.Transition) {
-	all := updateAll(owners)
+	all := recordsOf(owners)
+	for _, r := range all {
+		if r.dependsOn(t) {
+			r.decide()
+		}
+	}
 	owners = h.current(owners)
 	for _, o := range owners {
 		o.address.target.transitions.to(t.To).Add(1)
@@ -143,12 +148,11 @@ func (h *healthchecks) current(owners []owner) []owner {
 	return slices.DeleteFunc(slices.Clone(owners), func(o owner) bool { return o.configuration() != in })
 }
 
-// updateAll lets every record decide anew that one of owners belongs to, and those
-// above them, and returns all of these.
-func updateAll(owners []owner) []*record {
+// recordsOf returns the records that owners belong to, and those above them.
+func recordsOf(owners []owner) []*record {
 	var records []*record
 	for _, o := range owners {
 		records = append(records, o.address.target.record)
 	}
-	return update(records...)
+	return withParents(records...)
 }

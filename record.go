@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/coredns-failover/failover/plugin/engine"
 	"github.com/coredns-failover/failover/plugin/model"
 	"github.com/coredns-failover/failover/plugin/policy"
 
@@ -190,6 +191,13 @@ func (r *record) decide() {
 		}
 	}
 	r.wakeAt(wake)
+}
+
+// dependsOn reports whether a transition of one of its checks can change what the record
+// answers. A first verdict that is healthy does not, for unknown is as eligible; only
+// what failback waits for is verdicts themselves.
+func (r *record) dependsOn(t engine.Transition) bool {
+	return t.From.Eligible() != t.To.Eligible() || r.holds != nil
 }
 
 // blank returns room for what takes the place of an answer of the i-th family: the
