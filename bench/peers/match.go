@@ -30,10 +30,13 @@ func (m *match) ratio(what, server string) float64 { return m.figures[ratioTo(wh
 func of(what, server string) string      { return what + " of " + server }
 func ratioTo(what, server string) string { return what + " beside " + server }
 
-// row is what was measured of all of them.
+// row is what was measured of all of them; memory is that of a process, once.
 func (m *match) row(what string) []rig.Figure {
 	var all []rig.Figure
 	for _, a := range m.of {
+		if what == resident && a.program == nil {
+			continue
+		}
 		all = append(all, rig.Figure{Program: a.name, Value: m.figure(what, a.name), Ratio: m.ratio(what, a.name)})
 	}
 	return all
