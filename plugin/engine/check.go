@@ -104,9 +104,9 @@ type Check[O comparable] struct {
 	probed  time.Duration
 	due     time.Duration // when the next probe is to start
 
-	// owners are those of the claims, oldest first. They change while the engine is
-	// locked too, and then are never none, so that the index may read them.
-	owners []O
+	// owners change while the engine is locked too, and then are never none, so that the
+	// index may read them.
+	owners owners[O]
 	flight *flight[O] // the probe in flight, or nil
 }
 

@@ -5,7 +5,7 @@ import "slices"
 func (c *Check[O]) claim(owner O) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.owners = append(c.owners, owner)
+	c.owners.become(append(c.owners.all(), owner))
 }
 
 // release drops one claim and reports whether any is left; where none is, it
@@ -13,8 +13,9 @@ func (c *Check[O]) claim(owner O) {
 func (c *Check[O]) release(owner O) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if i := slices.Index(c.owners, owner); i >= 0 {
-		c.owners = slices.Delete(c.owners, i, i+1)
+	all := c.owners.all()
+	if i := slices.Index(all, owner); i >= 0 {
+		c.owners.become(slices.Delete(all, i, i+1))
 	}
 	return c.goOn()
 }
@@ -24,13 +25,13 @@ func (c *Check[O]) release(owner O) bool {
 func (c *Check[O]) retain(live func(O) bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.owners = slices.DeleteFunc(c.owners, func(o O) bool { return !live(o) })
+	c.owners.become(slices.DeleteFunc(c.owners.all(), func(o O) bool { return !live(o) }))
 	return c.goOn()
 }
 
 // goOn reports whether the check is claimed; it stops one that is not.
 func (c *Check[O]) goOn() bool {
-	if len(c.owners) > 0 {
+	if !c.owners.none() {
 		return true
 	}
 	c.hub.timetable.drop(c, c.due)

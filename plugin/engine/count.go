@@ -67,7 +67,7 @@ func (c *Check[O]) confirm(w waiter[O]) {
 func (c *Check[O]) fall(w waiter[O]) (report func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.owners) == 0 || c.need != w.need || c.period != c.hub.guard.period.Load() {
+	if c.owners.none() || c.need != w.need || c.period != c.hub.guard.period.Load() {
 		return nil
 	}
 	before := c.stands()

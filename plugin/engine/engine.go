@@ -76,10 +76,10 @@ func New[K comparable, O Owner[K]](limit int, r Reporter[O]) *Engine[K, O] {
 	return e
 }
 
-// Claim claims the check that the owner's key identifies, and returns it. A check
-// that is claimed already goes on untouched, and spec is ignored; a new one
-// waits for Start. Of several claims on a new one, the first that knows something
-// of it says where it starts.
+// Claim claims the check that the key of the owner, which is not the zero value,
+// identifies, and returns it. A check that is claimed already goes on untouched,
+// and spec is ignored; a new one waits for Start. Of several claims on a new one,
+// the first that knows something of it says where it starts.
 func (e *Engine[K, O]) Claim(owner O, spec Spec[O]) *Check[O] {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -6,7 +6,7 @@ func (c *Check[O]) Hurry() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case !c.begun || len(c.owners) == 0: // it has not begun, or has ended
+	case !c.begun || c.owners.none(): // it has not begun, or has ended
 	case c.hub.timetable.drop(c, c.due):
 		c.wake(c.hub.now())
 	default:

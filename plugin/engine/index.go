@@ -23,7 +23,7 @@ func newIndex[K comparable, O Owner[K]]() index[K, O] {
 
 // find returns the check that a key identifies, or nil.
 func (x *index[K, O]) find(key K) *Check[O] {
-	is := func(c *Check[O]) bool { return c.owners[0].Key() == key }
+	is := func(c *Check[O]) bool { return c.owners.oldest.Key() == key }
 	if c := x.first[x.hash(key)]; c != nil && is(c) {
 		return c
 	}

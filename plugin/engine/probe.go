@@ -42,7 +42,7 @@ func shielded(ctx context.Context, p Prober) (connect time.Duration, err error) 
 func (c *Check[O]) start(due time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.owners) > 0 {
+	if !c.owners.none() {
 		c.begun = true
 		c.watch()
 		c.wake(due)
@@ -68,7 +68,7 @@ func (c *Check[O]) lane() *budget[O] {
 func (c *Check[O]) probe(lane *budget[O]) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.owners) == 0 {
+	if c.owners.none() {
 		return false
 	}
 	c.hub.running.Add(1)
@@ -101,7 +101,7 @@ func (c *Check[O]) finish(r result) (report func(), ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.flight = nil
-	if len(c.owners) == 0 {
+	if c.owners.none() {
 		return nil, false
 	}
 	before := c.stands()
@@ -122,7 +122,7 @@ func (c *Check[O]) finish(r result) (report func(), ok bool) {
 func (c *Check[O]) again(r result) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.owners) == 0 {
+	if c.owners.none() {
 		return
 	}
 	now := c.hub.now()

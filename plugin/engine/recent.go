@@ -6,7 +6,7 @@ import (
 )
 
 // Remembered is how many probes a check remembers the time of.
-const Remembered = 32
+const Remembered = 24
 
 // recent is how long the last probes took, in a ring; those that failed are
 // negative, and 0 is none.

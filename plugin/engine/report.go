@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"slices"
 	"time"
 
 	"github.com/coredns-failover/failover/plugin/verdict"
@@ -36,7 +35,7 @@ func (c *Check[O]) reports(before stand, reason error) func() {
 }
 
 func (c *Check[O]) tells(before, after stand, reason error) func() {
-	owners, err := slices.Clone(c.owners), c.err
+	owners, err := c.owners.all(), c.err
 	return func() {
 		if after.broken && !before.broken {
 			c.hub.reporter.Broken(owners, err)
