@@ -10,7 +10,7 @@ import (
 // The geometry of a sparkline: a bar for each probe, right-aligned so that the
 // last one is always at the same place.
 const (
-	sparkBars   = 32
+	sparkBars   = 24
 	sparkStep   = 4 // from bar to bar
 	sparkBar    = 3 // the width of a bar
 	sparkHeight = 20

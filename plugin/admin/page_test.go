@@ -438,7 +438,7 @@ func TestSpark(t *testing.T) {
 		{[]float64{0.001, -4, 1.5}, 2, 1, "last 3 probes, 1 failed; 1.0 ms to 1.5 s, typically 1.5 s"},
 		{[]float64{-0.001, -4}, 0, 2, "last 2 probes, all failed"},
 		{[]float64{0, 0}, 2, 0, "last 2 probes, none failed; 0.0 ms to 0.0 ms, typically 0.0 ms"},
-		{make([]float64, 99), sparkBars, 0, "last 32 probes, none failed; 0.0 ms to 0.0 ms, typically 0.0 ms"},
+		{make([]float64, 99), sparkBars, 0, "last 24 probes, none failed; 0.0 ms to 0.0 ms, typically 0.0 ms"},
 	} {
 		s := newSpark(c.recent)
 		bars, crosses := strings.Count(s.Bars, "z"), strings.Count(s.Crosses, "m")
