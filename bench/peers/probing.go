@@ -230,5 +230,4 @@ const probingNote = "Every target is an address of its own in 127.0.0.0/8, probe
 	"A probe of any of them is a few callbacks of an event loop, and most of it the kernel's work on one " +
 	"connection. gdnsd keeps a small struct of a target and a prepared request. A check of ours, with its target " +
 	"and its share of a record, is 0.6 KiB of live memory; Go's garbage collector lets as much again accrue, or " +
-	"half as much with GOGC=50, and what it has once needed for itself, as for the first verdicts of records " +
-	"with 250 targets, it does not give back."
+	"half as much with GOGC=50."
