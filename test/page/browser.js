@@ -21,6 +21,9 @@ export const site = {
 // patience is how long is waited for what must happen, in milliseconds.
 const patience = 30_000;
 
+// endurance is how long a visit may take, in milliseconds.
+const endurance = 120_000;
+
 export const desktop = { width: 1280, height: 900 };
 export const phone = { width: 390, height: 844 };
 
@@ -40,11 +43,13 @@ export const quit = () => browser?.close();
 
 // visit opens a page, hands it to steps, and closes it. The page may not say any
 // error but those that are expected: a breach of the content security policy is
-// one.
+// one. A visit that takes too long is closed, so that the step that hangs fails:
+// Playwright waits for a script in the page without an end.
 export async function visit(name, options, steps) {
   const { path = "/", url = site.url, expected = /^$/, prepare, ...context } = options;
   const own = await browser.newContext({ viewport: desktop, ...context });
   own.setDefaultTimeout(patience);
+  const end = setTimeout(() => own.close(), endurance);
   const page = await own.newPage();
   const errors = [];
   page.on("pageerror", (error) => errors.push(String(error)));
@@ -59,6 +64,7 @@ export async function visit(name, options, steps) {
     await screenshot(page, `${name}, failed`).catch(() => {});
     throw error;
   } finally {
+    clearTimeout(end);
     await own.close();
   }
 }
@@ -91,10 +97,17 @@ export async function become(page, name, state) {
   await page.locator(`article.record[data-id="${id}"][data-state="${state}"]`).waitFor();
 }
 
-export async function signIn(page, token = site.token) {
+export async function offer(page, token) {
   await page.getByText("Sign in", { exact: true }).first().click();
   await page.getByLabel("Token").fill(token);
   await page.getByRole("button", { name: "Sign in" }).click();
+}
+
+// signIn returns when the page is there that is shown to who has signed in: the
+// one before it must not be looked at any more.
+export async function signIn(page) {
+  await offer(page, site.token);
+  await page.getByRole("button", { name: "Sign out" }).waitFor();
 }
 
 // eventually waits until found is true.

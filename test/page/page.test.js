@@ -4,8 +4,8 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import assert from "node:assert/strict";
 import {
-  become, control, desktop, eventually, isFocused, isOpen, launch, names, phone, quit, record, screenshot, signIn, site,
-  visit,
+  become, control, desktop, eventually, isFocused, isOpen, launch, names, offer, phone, quit, record, screenshot, signIn,
+  site, visit,
 } from "./browser.js";
 
 const settled = 60; // records that never change, named "z-00.example.org" and so on
@@ -73,7 +73,7 @@ test("a target is drained by who signs in", () => visit("drain", { expected: ref
   const steer = (target) => shop.locator(`button[data-steer][data-target="${target}"]`);
   await become(page, "shop.example.org", "normal");
   assert.equal(await page.locator("[data-steer]").count(), 0, "one steers without a token");
-  await signIn(page, "no-token-of-this-server");
+  await offer(page, "no-token-of-this-server");
   await page.getByRole("alert").filter({ hasText: "the token is wrong" }).waitFor();
   await page.getByLabel("Token").fill(site.token);
   await page.getByRole("button", { name: "Sign in" }).click();
@@ -210,7 +210,6 @@ test("all is read without a script", () => visit("without script", { javaScriptE
   await page.getByRole("button", { name: "Search" }).click();
   await page.getByRole("heading", { name: "1 record with “db”" }).waitFor();
   await signIn(page);
-  await page.getByRole("button", { name: "Sign out" }).waitFor();
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.getByText("Sign in", { exact: true }).first().waitFor();
 }));
@@ -246,7 +245,6 @@ test("a phone is wide enough", () => visit("phone", { viewport: phone, isMobile:
   await become(page, "db.example.org", "fail_closed");
   await mustFit(page, "list");
   await signIn(page);
-  await page.getByRole("button", { name: "Sign out" }).waitFor();
   await mustFit(page, "signed in");
   await record(page, "db.example.org").getByRole("button", { name: "Steer" }).first().click();
   await mustFit(page, "dialog");
