@@ -147,8 +147,8 @@ func latenessCheck(ip, target string) string {
 
 const latenessNote = "30,000 checks at 10 s are 3,000 probes a second: 15,000 of type http, and 15,000 of " +
 	"type tcp that send the same request and expect its answer. Here they are checks of 120 targets, each " +
-	"with an `address` of its own in 127.0.0.0/8, since the series of 30,000 targets take longer to scrape " +
-	"than the plugin *prometheus* allows. How late a probe starts is read from " +
+	"with an `address` of its own in 127.0.0.0/8, so that to scrape the metrics does not take the time that " +
+	"is measured. How late a probe starts is read from " +
 	"`coredns_failover_probe_delay_seconds`.\n\n" +
 	"Then all targets of type tcp accept connections and never answer, for 30 s, at once; goroutines and " +
 	"descriptors are looked at every 0.5 s. No peer counts how late it is."
