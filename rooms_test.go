@@ -32,7 +32,7 @@ var rooms = map[string]room{
 		},
 		others: []string{
 			"github.com/coredns/caddy", "github.com/coredns/coredns",
-			"github.com/miekg/dns", "github.com/prometheus/client_golang",
+			"github.com/miekg/dns", "github.com/prometheus/client_golang", "github.com/prometheus/client_model/go",
 		},
 		mustNot: []string{"net/http"},
 	},

@@ -10,7 +10,7 @@ import (
 
 // sample is one value of one metric. Samples about the same thing share their
 // labels: those that prometheus.NewConstMetric makes have each their own, which
-// is most of what a scrape costs where there are ten for each target.
+// is most of the garbage of a scrape.
 type sample struct {
 	desc  *prometheus.Desc
 	of    labels
@@ -36,10 +36,10 @@ func (s *sample) Write(out *dto.Metric) error {
 // wants them, and never change.
 type labels []*dto.LabelPair
 
-// label is a label: its name and its value.
+// label is a name and its value.
 type label [2]string
 
-// with returns labels and some more.
+// with returns labels and more of them.
 func (s *scrape) with(l labels, more ...label) labels {
 	all := make(labels, len(l), len(l)+len(more))
 	copy(all, l)
