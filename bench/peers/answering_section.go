@@ -53,7 +53,7 @@ CoreDNS with one record shows sendmsg with about 38%% of the time and recvmsg wi
 Of 100,000 records the one that is asked for is in no cache of the processor: with its name, its answer and its counter
 it lies in one place, which is waited for. That is nearly all of the difference: asked for one of them again and again,
 the same server takes about what it takes with one record. The wait is as long as the machine's memory has it: on AMD
-EPYCs it does not show (0.96 to 1.02), on an Intel Xeon 100,000 records took 1.09 of one, where *hosts* took 1.13 of one
-name. Here *hosts* took %.2f. Huge pages help where memory is slow: with "always" in
-/sys/kernel/mm/transparent_hugepage/enabled, which is not how this was measured, 100,000 records took 4%% less on that
-Xeon.`
+EPYCs it does not show (0.96 to 1.02), on two Intel Xeons 100,000 records took 1.05 and 1.09 of one, where *hosts* took
+1.09 and 1.13 of one name. Here *hosts* took %.2f. Huge pages help where memory is slow: with "always" in
+/sys/kernel/mm/transparent_hugepage/enabled, which is not how this was measured, 100,000 records took 4%% less on the
+slower Xeon.`
