@@ -50,11 +50,12 @@ export async function visit(name, options, steps) {
   const own = await browser.newContext({ viewport: desktop, ...context });
   own.setDefaultTimeout(patience);
   const end = setTimeout(() => own.close(), endurance);
-  const page = await own.newPage();
   const errors = [];
-  page.on("pageerror", (error) => errors.push(String(error)));
-  page.on("console", (message) => { if (message.type() === "error") errors.push(message.text()); });
+  let page;
   try {
+    page = await own.newPage();
+    page.on("pageerror", (error) => errors.push(String(error)));
+    page.on("console", (message) => { if (message.type() === "error") errors.push(message.text()); });
     await prepare?.(page);
     await page.goto(new URL(path, url).href);
     await steps(page);
@@ -97,6 +98,7 @@ export async function become(page, name, state) {
   await page.locator(`article.record[data-id="${id}"][data-state="${state}"]`).waitFor();
 }
 
+// offer gives a token to the form that asks for one.
 export async function offer(page, token) {
   await page.getByText("Sign in", { exact: true }).first().click();
   await page.getByLabel("Token").fill(token);
