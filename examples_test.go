@@ -1,15 +1,16 @@
 package failover_test
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/coredns-failover/failover"
+	"github.com/coredns-failover/failover/internal/eventually"
 
 	"github.com/miekg/dns"
 )
@@ -130,15 +131,11 @@ func TestApexAliasLeavesTheRestToTheZone(t *testing.T) {
 func mustComeTo(t *testing.T, server, question, want string) {
 	t.Helper()
 	qname, qtype, _ := strings.Cut(question, " ")
-	var answer []dns.RR
-	for deadline := time.Now().Add(failover.Enough); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	eventually.True(t, fmt.Sprintf("%s to be %s", question, want), func() bool {
 		reply, err := failover.Exchange(new(dns.Msg).SetQuestion(qname, dns.StringToType[qtype]), server)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if answer = reply.Answer; len(answer) == 1 && strings.HasSuffix(answer[0].String(), want) {
-			return
-		}
-	}
-	t.Errorf("%s is %v, want %s", question, answer, want)
+		return len(reply.Answer) == 1 && strings.HasSuffix(reply.Answer[0].String(), want)
+	})
 }

@@ -22,6 +22,6 @@ func await(t testing.TB, missing func() string) {
 		if time.Now().After(deadline) {
 			t.Fatalf("still after %v: %s", patience, problem)
 		}
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(5 * time.Millisecond) //nolint:forbidigo // it ends
 	}
 }

@@ -51,7 +51,7 @@ func (d *slowDNS) take(delay time.Duration) { d.delay.Store(int64(delay)) }
 
 // ServeDNS implements dns.Handler.
 func (d *slowDNS) ServeDNS(w dns.ResponseWriter, r *dns.Msg) {
-	time.Sleep(time.Duration(d.delay.Load()))
+	time.Sleep(time.Duration(d.delay.Load())) //nolint:forbidigo // a server that is slow
 	m := new(dns.Msg).SetReply(r)
 	m.Answer = []dns.RR{&dns.TXT{
 		Hdr: dns.RR_Header{Name: r.Question[0].Name, Rrtype: dns.TypeTXT, Class: dns.ClassINET, Ttl: 1},

@@ -13,7 +13,7 @@ const patience = 20 * time.Second
 // seconds fails.
 func True(t testing.TB, what string, happened func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !happened(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); !happened(); time.Sleep(time.Millisecond) { //nolint:forbidigo // it ends
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain for %s", what)
 		}

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/coredns-failover/failover/internal/virtual"
 	. "github.com/coredns-failover/failover/plugin/engine"
 )
 
@@ -21,7 +22,7 @@ func TestProbesShareSlots(t *testing.T) {
 			w.Claim(1, "www", fmt.Sprint(i), Spec[owner]{Prober: targets[i], Settings: jittery})
 		}
 		w.Start()
-		time.Sleep(15 * time.Second)
+		virtual.Sleep(15 * time.Second)
 		instants := make(map[time.Time]bool)
 		for _, target := range targets {
 			starts := w.starts(target)
@@ -52,7 +53,7 @@ func TestThoseThatHangDelayNoOthers(t *testing.T) {
 		}
 		w.Claim(1, "www", "answers", Spec[owner]{Prober: serverOf(up()), Settings: observed})
 		w.Start()
-		time.Sleep(2 * time.Minute)
+		virtual.Sleep(2 * time.Minute)
 		synctest.Wait()
 		for i, delay := range delays {
 			if first := i == 0; !first && delay > 0 {

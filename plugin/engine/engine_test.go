@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/coredns-failover/failover/internal/virtual"
 	. "github.com/coredns-failover/failover/plugin/engine"
 	"github.com/coredns-failover/failover/plugin/verdict"
 )
@@ -65,7 +66,7 @@ func (s *server) Probe(ctx context.Context) (time.Duration, error) {
 	case now.panics:
 		panic("a bug")
 	case now.held:
-		time.Sleep(now.takes)
+		virtual.Sleep(now.takes)
 		return now.connect, now.finds
 	case now.hanging:
 		<-ctx.Done()
@@ -224,7 +225,7 @@ func TestLifeOfACheck(t *testing.T) {
 			t.Errorf("before its first probe: %+v", c.Status())
 		}
 		w.Start()
-		time.Sleep(70 * time.Second)
+		virtual.Sleep(70 * time.Second)
 		// Steady at 10s, three failures at 2s, down at 5s, and back at 2s.
 		w.expectStarts(t, target, s(0, 10, 20, 22, 24, 29, 34, 36, 41, 43, 53, 63)...)
 		w.expect(t,
@@ -243,7 +244,7 @@ func TestFirstFailuresCountAtFastInterval(t *testing.T) {
 		target := serverOf(down())
 		w.Claim(1, "www", "a", spec(target))
 		w.Start()
-		time.Sleep(10 * time.Second)
+		virtual.Sleep(10 * time.Second)
 		w.expectStarts(t, target, s(0, 2, 4, 9)...)
 		w.expect(t, "4s [www] unknown->unhealthy (connection refused) held 4s")
 	})
@@ -254,7 +255,7 @@ func TestSlowProbesCountFromTheirStart(t *testing.T) {
 		target := serverOf(step{takes: 3 * time.Second, finds: errDown})
 		w.Claim(1, "www", "a", spec(target))
 		w.Start()
-		time.Sleep(13 * time.Second)
+		virtual.Sleep(13 * time.Second)
 		// Due 2s after the start, but the probe takes 3s: the next one starts
 		// when it ends. Then the down interval of 5s is counted from the start.
 		w.expectStarts(t, target, s(0, 3, 6, 11)...)
@@ -270,7 +271,7 @@ func TestTimeoutIsAFailure(t *testing.T) {
 		target := serverOf(step{hanging: true})
 		w.Claim(1, "www", "a", spec(target))
 		w.Start()
-		time.Sleep(12500 * time.Millisecond)
+		virtual.Sleep(12500 * time.Millisecond)
 		w.expectStarts(t, target, s(0, 4, 8)...)
 		w.expect(t, "12s [www] unknown->unhealthy (context deadline exceeded) held 12s")
 	})
@@ -283,9 +284,9 @@ func TestFirstProbesAreSpread(t *testing.T) {
 			targets[i] = serverOf(up())
 			w.Claim(1, "www", fmt.Sprint(i), spec(targets[i]))
 		}
-		time.Sleep(time.Second) // nothing is probed before Start
+		virtual.Sleep(time.Second) // nothing is probed before Start
 		w.Start()
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		for i, target := range targets {
 			w.expectStarts(t, target, time.Second+time.Duration(i/50)*50*time.Millisecond)
 		}
@@ -299,7 +300,7 @@ func TestJitterStaysInBounds(t *testing.T) {
 		jittery.Schedule.Jitter = 10
 		w.Claim(1, "www", "a", Spec[owner]{Prober: target, Settings: jittery})
 		w.Start()
-		time.Sleep(1000 * time.Second)
+		virtual.Sleep(1000 * time.Second)
 		synctest.Wait()
 		at := w.starts(target)
 		shortest, longest := at[1]-at[0], at[1]-at[0]
@@ -318,7 +319,7 @@ func TestEqualChecksAreProbedOnce(t *testing.T) {
 		a := w.Claim(1, "www", "a", spec(target))
 		b := w.Claim(1, "api", "a", spec(serverOf(down())))
 		w.Start()
-		time.Sleep(5 * time.Second)
+		virtual.Sleep(5 * time.Second)
 		if a != b || w.Stats().Checks != 1 {
 			t.Errorf("two claims of one key are %d checks", w.Stats().Checks)
 		}
@@ -334,7 +335,7 @@ func TestDifferentChecksOfOneTargetDoNotMix(t *testing.T) {
 		good := w.Claim(1, "www", "tcp 192.0.2.1", spec(serverOf(up())))
 		bad := w.Claim(1, "www", "http 192.0.2.1", spec(serverOf(down())))
 		w.Start()
-		time.Sleep(time.Minute)
+		virtual.Sleep(time.Minute)
 		if good.Verdict() != verdict.Healthy || bad.Verdict() != verdict.Unhealthy {
 			t.Errorf("verdicts %v and %v", good.Verdict(), bad.Verdict())
 		}
@@ -346,7 +347,7 @@ func TestReloadKeepsCountersVerdictAndSchedule(t *testing.T) {
 		target := serverOf(up(), down())
 		old := w.Claim(1, "old", "a", spec(target))
 		w.Start()
-		time.Sleep(13 * time.Second) // two failures, at 10s and 12s
+		virtual.Sleep(13 * time.Second) // two failures, at 10s and 12s
 		w.expect(t, "0s [old] unknown->healthy (<nil>) held 0s")
 		renewed := w.Claim(2, "new", "a", spec(target))
 		w.Start()
@@ -354,7 +355,7 @@ func TestReloadKeepsCountersVerdictAndSchedule(t *testing.T) {
 		if renewed != old || renewed.Verdict() != verdict.Healthy {
 			t.Error("the reload made another check")
 		}
-		time.Sleep(2 * time.Second)
+		virtual.Sleep(2 * time.Second)
 		w.expectStarts(t, target, s(0, 10, 12, 14)...)
 		w.expect(t, "14s [new] healthy->unhealthy (connection refused) held 14s")
 	})
@@ -365,14 +366,14 @@ func TestFailedReloadLeavesNothingBehind(t *testing.T) {
 		kept, added := serverOf(up()), serverOf(step{hanging: true})
 		w.Claim(1, "old", "a", spec(kept))
 		w.Start()
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		w.Claim(2, "new", "a", spec(kept))
 		w.Claim(2, "new", "b", spec(added))
 		w.Start()
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		w.Retain(only(1))
 		w.expect(t, "0s [old] unknown->healthy (<nil>) held 0s")
-		time.Sleep(time.Minute)
+		virtual.Sleep(time.Minute)
 		if n := w.Stats().Checks; n != 1 {
 			t.Errorf("%d checks are left, want 1", n)
 		}
@@ -387,12 +388,12 @@ func TestReleasedCheckStopsAtOnce(t *testing.T) {
 		w.Claim(1, "www", "idle", spec(idle))
 		w.Claim(1, "www", "busy", spec(busy))
 		w.Start()
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		w.end()
 		if gone := time.Since(w.began); gone != time.Second {
 			t.Errorf("the probe in flight ended after %v, want at once", gone-time.Second)
 		}
-		time.Sleep(time.Minute)
+		virtual.Sleep(time.Minute)
 		w.expectStarts(t, idle, 0)
 		w.expectStarts(t, busy, 0)
 		w.expect(t, "0s [www] unknown->healthy (<nil>) held 0s")
@@ -408,7 +409,7 @@ func TestReleasedBeforeItStarted(t *testing.T) {
 		w.Claim(3, "www", "late", spec(late))
 		w.Start()
 		w.Retain(only(2))
-		time.Sleep(time.Minute)
+		virtual.Sleep(time.Minute)
 		w.expectStarts(t, never)
 		w.expectStarts(t, late)
 	})
@@ -418,7 +419,7 @@ func TestEditedCheckStartsWithTheOldVerdict(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		old := w.Claim(1, "old", "a", spec(serverOf(down())))
 		w.Start()
-		time.Sleep(5 * time.Second)
+		virtual.Sleep(5 * time.Second)
 		w.expect(t, "4s [old] unknown->unhealthy (connection refused) held 4s")
 		target := serverOf(up())
 		before := old.Status()
@@ -429,7 +430,7 @@ func TestEditedCheckStartsWithTheOldVerdict(t *testing.T) {
 		}
 		w.Start()
 		w.Retain(only(2))
-		time.Sleep(5 * time.Second)
+		virtual.Sleep(5 * time.Second)
 		w.expectStarts(t, target, s(5, 7)...)
 		w.expect(t, "7s [new] unhealthy->healthy (<nil>) held 3s")
 	})
@@ -442,7 +443,7 @@ func TestProbesHeldUpSayNothing(t *testing.T) {
 		target := serverOf(up(), failed, inverted, failed, up())
 		c := w.Claim(1, "www", "a", spec(target))
 		w.Start()
-		time.Sleep(200 * time.Second)
+		virtual.Sleep(200 * time.Second)
 		w.expectStarts(t, target, s(0, 10, 70, 130, 190, 200)...)
 		w.expect(t, "0s [www] unknown->healthy (<nil>) held 0s")
 		if c.Verdict() != verdict.Healthy {
@@ -457,11 +458,11 @@ func TestBrokenCheckKeepsItsVerdictAndIsReportedOnce(t *testing.T) {
 		target := serverOf(cannot, cannot, cannot, cannot, down(), down(), down())
 		c := w.Claim(1, "www", "a", spec(target))
 		w.Start()
-		time.Sleep(35 * time.Second)
+		virtual.Sleep(35 * time.Second)
 		if got := w.Stats(); got != (Stats{Checks: 1, Unknown: 1, Broken: 1}) || c.Verdict() != verdict.Unknown {
 			t.Errorf("stats %+v, verdict %v", got, c.Verdict())
 		}
-		time.Sleep(20 * time.Second)
+		virtual.Sleep(20 * time.Second)
 		w.expectStarts(t, target, s(0, 10, 20, 30, 40, 42, 44, 49, 54)...)
 		w.expect(t,
 			"0s [www] broken (check: no such file)",
@@ -478,7 +479,7 @@ func TestPanickingProbeIsBroken(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.Claim(1, "www", "a", spec(serverOf(step{panics: true}, up())))
 		w.Start()
-		time.Sleep(11 * time.Second)
+		virtual.Sleep(11 * time.Second)
 		w.expect(t,
 			"0s [www] broken (the probe panicked: a bug)",
 			"10s [www] broken (<nil>)",
@@ -496,7 +497,7 @@ func TestBudgetPutsProbesOff(t *testing.T) {
 			w.Claim(1, "www", fmt.Sprint(i), spec(targets[i]))
 		}
 		w.Start()
-		time.Sleep(9 * time.Second)
+		virtual.Sleep(9 * time.Second)
 		// Two at a time, each with its whole timeout of 4s. Which of those goes first that
 		// are due at one instant is not said.
 		var first []time.Duration
@@ -508,7 +509,7 @@ func TestBudgetPutsProbesOff(t *testing.T) {
 			t.Errorf("they are first probed at %v, want %v", first, want)
 		}
 		w.end()
-		time.Sleep(time.Minute)
+		virtual.Sleep(time.Minute)
 		w.expect(t)
 	})
 }
@@ -524,7 +525,7 @@ func TestOutcomesAreObserved(t *testing.T) {
 		)
 		w.Claim(1, "www", "a", Spec[owner]{Prober: target, Settings: observed})
 		w.Start()
-		time.Sleep(60 * time.Second)
+		virtual.Sleep(60 * time.Second)
 		synctest.Wait()
 		want := "[success 0s failure 0s late 30s broken 0s success 1s failure 4s]"
 		if fmt.Sprint(seen) != want {
@@ -540,7 +541,7 @@ func TestIdleChecksHaveNoGoroutine(t *testing.T) {
 			w.Claim(1, "www", fmt.Sprint(i), spec(serverOf(up())))
 		}
 		w.Start()
-		time.Sleep(9999 * time.Millisecond) // all have been probed, and none is due
+		virtual.Sleep(9999 * time.Millisecond) // all have been probed, and none is due
 		synctest.Wait()
 		if n := w.Stats().Unknown; n != 0 {
 			t.Errorf("%d checks have not been probed", n)
@@ -559,7 +560,7 @@ func TestConcurrentUse(t *testing.T) {
 				for i := range 50 {
 					c := w.Claim(gen, "www", fmt.Sprint(i), spec(serverOf(up(), down())))
 					w.Start()
-					time.Sleep(time.Second)
+					virtual.Sleep(time.Second)
 					_, _ = c.Verdict(), c.Status()
 				}
 				w.Retain(func(o owner) bool { return o.configuration != gen })

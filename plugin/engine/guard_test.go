@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/coredns-failover/failover/internal/virtual"
 	. "github.com/coredns-failover/failover/plugin/engine"
 	"github.com/coredns-failover/failover/plugin/verdict"
 )
@@ -54,7 +55,7 @@ func TestGuardThatPassesConfirmsAtOnce(t *testing.T) {
 		w.guard("g", uplink)
 		w.Claim(1, "www", "a", spec(target))
 		w.Start()
-		time.Sleep(30 * time.Second)
+		virtual.Sleep(30 * time.Second)
 		w.expectGuard(t, GuardPassing)
 		// At 10s a run begins, at 14s it is complete. The next probe was due by then.
 		w.expectStarts(t, uplink, s(0, 7, 10, 14, 21, 28)...)
@@ -71,11 +72,11 @@ func TestGuardHoldsAVerdictBackWithoutDelayingProbes(t *testing.T) {
 		w.guard("g", uplink)
 		c := w.Claim(1, "www", "a", spec(target))
 		w.Start()
-		time.Sleep(16200 * time.Millisecond)
+		virtual.Sleep(16200 * time.Millisecond)
 		if c.Verdict() != verdict.Healthy || time.Until(c.Horizon()) > 0 {
 			t.Errorf("waiting: %v, horizon in %v", c.Verdict(), time.Until(c.Horizon()))
 		}
-		time.Sleep(4 * time.Second)
+		virtual.Sleep(4 * time.Second)
 		w.expectStarts(t, uplink, s(0, 7, 10, 14)...)
 		w.expectStarts(t, target, s(0, 10, 12, 14, 16, 18)...)
 		w.expect(t, "0s [www] unknown->healthy (<nil>) held 0s",
@@ -93,7 +94,7 @@ func TestOnlyALaterProbeConfirms(t *testing.T) {
 		// The failure comes at 12.5s. Let the guard be at it from 11.6s.
 		w.Claim(1, "api", "b", falling(serverOf(takes(1.6), step{takes: 1600 * time.Millisecond, finds: errDown}), 10))
 		w.Start()
-		time.Sleep(20 * time.Second)
+		virtual.Sleep(20 * time.Second)
 		w.expectStarts(t, uplink, s(0, 7, 11.6, 13.6)...)
 		w.expect(t,
 			"0s [www] unknown->healthy (<nil>) held 0s",
@@ -111,7 +112,7 @@ func TestGuardBeforeItsFirstResult(t *testing.T) {
 		w.Claim(1, "www", "a", falling(target, 1))
 		w.Start()
 		w.expectGuard(t, GuardUnknown)
-		time.Sleep(5 * time.Second) // the probe in flight at 0s may have started before the failure
+		virtual.Sleep(5 * time.Second) // the probe in flight at 0s may have started before the failure
 		w.Claim(1, "api", "b", falling(serverOf(up()), 1))
 		w.Start()
 		w.expect(t, "2s guard passing (<nil>)",
@@ -126,14 +127,14 @@ func TestFailingGuardLooksAtItsFastInterval(t *testing.T) {
 		uplink := serverOf(up(), fails, fails, fails, up())
 		w.guard("g", uplink)
 		c := w.Claim(1, "www", "a", spec(serverOf(up())))
-		time.Sleep(8 * time.Second)
+		virtual.Sleep(8 * time.Second)
 		w.Start()
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		w.expectGuard(t, GuardFailing)
 		if got := c.Status(); got.Verdict != verdict.Unknown || got.Probed.IsZero() {
 			t.Errorf("a result was not dropped: %+v", got)
 		}
-		time.Sleep(10 * time.Second)
+		virtual.Sleep(10 * time.Second)
 		w.expectStarts(t, uplink, s(0, 7, 8.5, 10, 11.5, 18.5)...)
 		w.expect(t, "0s guard passing (<nil>)", "7s guard failing (no route to host)",
 			"11.5s guard passing (<nil>)", "18s [www] unknown->healthy (<nil>) held 18s")
@@ -150,17 +151,17 @@ func TestRunsStartAnewWhenTheGuardIsBack(t *testing.T) {
 		falls := serverOf(up(), down())
 		c := w.Claim(1, "falls", "a", spec(falls))
 		w.Start()
-		time.Sleep(13 * time.Second)
+		virtual.Sleep(13 * time.Second)
 		uplink.lost.Store(true)
-		time.Sleep(500 * time.Millisecond)
+		virtual.Sleep(500 * time.Millisecond)
 		w.Engine.Guard("h", guardSpec(uplink)) // looks at once
 		w.expectGuard(t, GuardFailing)
-		time.Sleep(11500 * time.Millisecond) // 25s
+		virtual.Sleep(11500 * time.Millisecond) // 25s
 		if c.Verdict() != verdict.Healthy {
 			t.Error("it fell while the guard failed")
 		}
 		uplink.lost.Store(false)
-		time.Sleep(15 * time.Second)
+		virtual.Sleep(15 * time.Second)
 		w.expectStarts(t, falls, s(0, 10, 12, 14, 24, 34, 36, 38, 40)...)
 		w.expect(t, "0s guard passing (<nil>)",
 			"0s [falls] unknown->healthy (<nil>) held 0s",
@@ -179,12 +180,12 @@ func TestRecoveryIsNotBelievedWhileTheGuardFails(t *testing.T) {
 		s1.Threshold = verdict.Threshold{Fall: 1, Rise: 2}
 		w.Claim(1, "www", "a", Spec[owner]{Prober: target, Settings: s1})
 		w.Start()
-		time.Sleep(6 * time.Second)
+		virtual.Sleep(6 * time.Second)
 		uplink.lost.Store(true)
 		w.guard("g", uplink)
-		time.Sleep(2500 * time.Millisecond)
+		virtual.Sleep(2500 * time.Millisecond)
 		uplink.lost.Store(false)
-		time.Sleep(10500 * time.Millisecond)
+		virtual.Sleep(10500 * time.Millisecond)
 		w.expectStarts(t, target, s(0, 5, 7, 12, 14)...)
 		w.expect(t, "0s [www] unknown->unhealthy (connection refused) held 0s",
 			"6s guard failing (no route to host)",
@@ -219,7 +220,7 @@ func TestProbesThatOverlapAFailingGuardAreDropped(t *testing.T) {
 				w.Start()
 				time.AfterFunc(s(tt.lost)[0], func() { uplink.lost.Store(true) })
 				time.AfterFunc(s(tt.back)[0], func() { uplink.lost.Store(false) })
-				time.Sleep(13 * time.Second)
+				virtual.Sleep(13 * time.Second)
 				synctest.Wait()
 				lines := w.reported()
 				if fell := strings.Contains(fmt.Sprint(lines), "->unhealthy"); fell == tt.dropped {
@@ -270,16 +271,16 @@ func loss(t *testing.T, w *world, slow bool, fall int) {
 	}
 	w.Start()
 	for outage, lasts := range s(1, 8, 31) {
-		time.Sleep(20*time.Second + lasts/3)
+		virtual.Sleep(20*time.Second + lasts/3)
 		synctest.Wait()
 		if n := w.Stats().Unknown; n != 0 {
 			t.Errorf("%d checks have no verdict", n)
 		}
 		w.reported()
 		uplink.lost.Store(true)
-		time.Sleep(lasts)
+		virtual.Sleep(lasts)
 		targets[outage].lost.Store(true) // dies meanwhile
-		time.Sleep(lasts)
+		virtual.Sleep(lasts)
 		uplink.lost.Store(false)
 		synctest.Wait()
 		for _, line := range w.reported() {
@@ -287,7 +288,7 @@ func loss(t *testing.T, w *world, slow bool, fall int) {
 				t.Fatalf("outage %d flipped %q", outage, line)
 			}
 		}
-		time.Sleep(25 * time.Second)
+		virtual.Sleep(25 * time.Second)
 		synctest.Wait()
 		if got := fmt.Sprint(w.reported()); strings.Count(got, "->") != 1 ||
 			!strings.Contains(got, fmt.Sprintf("[%d] healthy->unhealthy", outage)) {
@@ -305,9 +306,9 @@ func TestConfirmationIsNotOlderThanTheLastFailure(t *testing.T) {
 		target := serverOf(up(), down())
 		c := w.Claim(1, "www", "a", spec(target))
 		w.Start()
-		time.Sleep(10500 * time.Millisecond) // the run began at 10s, and the guard passed then
+		virtual.Sleep(10500 * time.Millisecond) // the run began at 10s, and the guard passed then
 		uplink.lost.Store(true)
-		time.Sleep(10 * time.Second)
+		virtual.Sleep(10 * time.Second)
 		if c.Verdict() != verdict.Healthy {
 			t.Error("it fell for a confirmation from before the loss")
 		}
@@ -327,7 +328,7 @@ func TestBrokenGuardCountsForNothing(t *testing.T) {
 		synctest.Wait()
 		w.Claim(1, "second", "b", falling(second, 1))
 		w.Start()
-		time.Sleep(21 * time.Second)
+		virtual.Sleep(21 * time.Second)
 		w.expectGuard(t, GuardBroken)
 		// What waits since 14s falls when the guard turns out to be broken; what
 		// fails later falls at once.
@@ -337,7 +338,7 @@ func TestBrokenGuardCountsForNothing(t *testing.T) {
 			"15s guard broken (not permitted)",
 			"15s [first] healthy->unhealthy (connection refused) held 15s",
 			"20s [second] healthy->unhealthy (connection refused) held 20s")
-		time.Sleep(10 * time.Second)
+		virtual.Sleep(10 * time.Second)
 		w.expect(t, "28s guard passing (<nil>)")
 		w.expectStarts(t, uplink, s(0, 7, 10, 14, 21, 28)...)
 	})
@@ -347,10 +348,10 @@ func TestGuardGoesFromFailingToBroken(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		uplink := serverOf(step{finds: errDown}, step{finds: broken{errDown}})
 		w.guard("g", uplink)
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		w.Claim(1, "www", "a", falling(serverOf(down()), 1))
 		w.Start()
-		time.Sleep(15 * time.Second) // the result at 1s is dropped, the one at 11s counts
+		virtual.Sleep(15 * time.Second) // the result at 1s is dropped, the one at 11s counts
 		w.expect(t, "0s guard failing (connection refused)",
 			"1.5s guard broken (connection refused)",
 			"11s [www] unknown->unhealthy (connection refused) held 10s")
@@ -372,7 +373,7 @@ func TestLateGuardSaysNothingAndLooksAgainSoon(t *testing.T) {
 		w.guard("g", uplink)
 		w.Claim(1, "www", "a", spec(target))
 		w.Start()
-		time.Sleep(25 * time.Second)
+		virtual.Sleep(25 * time.Second)
 		w.expectStarts(t, uplink, s(0, 7, 10, 14, 19, 24)...)
 		w.expect(t, "0s guard passing (<nil>)",
 			"0s [www] unknown->healthy (<nil>) held 0s",
@@ -385,7 +386,7 @@ func TestLateGuardThatNobodyWaitsFor(t *testing.T) {
 		// Held up by a suspension of 5s, so that it is due again at once.
 		uplink := serverOf(step{held: true, takes: 5 * time.Second, finds: errDown}, up())
 		w.guard("g", uplink)
-		time.Sleep(13 * time.Second)
+		virtual.Sleep(13 * time.Second)
 		w.expectStarts(t, uplink, s(0, 5, 12)...)
 		w.expect(t, "5s guard passing (<nil>)")
 	})
@@ -399,7 +400,7 @@ func TestSuccessEndsTheWait(t *testing.T) {
 		w.guard("g", uplink)
 		w.Claim(1, "www", "a", falling(target, 1))
 		w.Start()
-		time.Sleep(40 * time.Second)
+		virtual.Sleep(40 * time.Second)
 		w.expectStarts(t, uplink, s(0, 7, 10, 17, 22, 29, 36)...)
 		w.expectStarts(t, target, s(0, 10, 12, 22, 24, 34)...)
 		w.expect(t, "0s guard passing (<nil>)", "0s [www] unknown->healthy (<nil>) held 0s")
@@ -415,7 +416,7 @@ func TestAWaitThatEndedConfirmsNothing(t *testing.T) {
 		w.guard("g", serverOf(takes(2.75)))
 		w.Claim(1, "www", "a", flapping)
 		w.Start()
-		time.Sleep(9 * time.Second)
+		virtual.Sleep(9 * time.Second)
 		// Failures at 1s and 2.5s, the first too early for the guard's probe at
 		// 2.75s. That one ends at 5.5s.
 		w.expect(t, "0s [www] unknown->healthy (<nil>) held 0s",
@@ -428,9 +429,9 @@ func TestGuardThatStaysTheSameGoesOn(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		uplink, other := serverOf(up()), serverOf(down())
 		w.guard("g", uplink)
-		time.Sleep(10 * time.Second)
+		virtual.Sleep(10 * time.Second)
 		w.guard("g", other)
-		time.Sleep(10 * time.Second)
+		virtual.Sleep(10 * time.Second)
 		w.expectStarts(t, uplink, s(0, 7, 14)...)
 		w.expectStarts(t, other)
 		w.expect(t, "0s guard passing (<nil>)")
@@ -443,11 +444,11 @@ func TestReplacedGuardHandsOverWhatWaits(t *testing.T) {
 		w.guard("g", old)
 		w.Claim(1, "www", "a", falling(serverOf(up(), down()), 1))
 		w.Start()
-		time.Sleep(8 * time.Second)
+		virtual.Sleep(8 * time.Second)
 		w.guard("h", renewed) // a probe of the old one is in flight
-		time.Sleep(2500 * time.Millisecond)
+		virtual.Sleep(2500 * time.Millisecond)
 		w.guard("i", renewed) // a check waits for the one before
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		w.expectStarts(t, old, s(0, 7)...)
 		w.expectStarts(t, renewed, s(8, 10, 10.5)...)
 		w.expect(t, "0s guard passing (<nil>)",
@@ -461,15 +462,15 @@ func TestReplacedGuardGoesOnFailing(t *testing.T) {
 		w.guard("g", serverOf(down()))
 		c := w.Claim(1, "www", "a", falling(serverOf(down()), 1))
 		w.Start()
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		w.reported()
 		w.guard("h", serverOf(takes(2)))
 		w.expectGuard(t, GuardFailing)
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		if c.Verdict() != verdict.Unknown {
 			t.Error("it fell while the guard failed")
 		}
-		time.Sleep(2 * time.Second)
+		virtual.Sleep(2 * time.Second)
 		w.expect(t, "3s guard passing (<nil>)")
 	})
 }
@@ -477,7 +478,7 @@ func TestReplacedGuardGoesOnFailing(t *testing.T) {
 func TestReplacedBrokenGuardStartsAnew(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.guard("g", serverOf(step{panics: true}))
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		w.guard("h", serverOf(takes(1)))
 		w.expectGuard(t, GuardUnknown)
 		w.reported()
@@ -488,17 +489,17 @@ func TestRemovedGuardLetsGo(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		uplink := serverOf(up(), step{hanging: true})
 		w.guard("g", uplink)
-		time.Sleep(500 * time.Millisecond)
+		virtual.Sleep(500 * time.Millisecond)
 		w.Claim(1, "www", "a", falling(serverOf(up(), down()), 1))
 		w.Start()
-		time.Sleep(11 * time.Second)
+		virtual.Sleep(11 * time.Second)
 		w.expect(t, "0s guard passing (<nil>)", "500ms [www] unknown->healthy (<nil>) held 0s",
 			"10s guard failing (context deadline exceeded)")
-		time.Sleep(11 * time.Second) // dropped at 10.5s and 20.5s
+		virtual.Sleep(11 * time.Second) // dropped at 10.5s and 20.5s
 		w.Engine.Guard("g", nil)
 		w.Engine.Guard("g", nil)
 		w.expectGuard(t, NoGuard)
-		time.Sleep(9 * time.Second)
+		virtual.Sleep(9 * time.Second)
 		w.expect(t, "30.5s [www] healthy->unhealthy (connection refused) held 30s")
 		w.guard("g", uplink) // the same again, but not the same guard
 		w.expectGuard(t, GuardUnknown)
@@ -510,11 +511,11 @@ func TestRemovedGuardConfirmsWhatWaits(t *testing.T) {
 		w.guard("g", serverOf(up(), takes(0), step{hanging: true}))
 		w.Claim(1, "www", "a", falling(serverOf(up(), down()), 1))
 		w.Start()
-		time.Sleep(11 * time.Second)
+		virtual.Sleep(11 * time.Second)
 		w.Engine.Guard("", nil)
 		w.expect(t, "0s guard passing (<nil>)", "0s [www] unknown->healthy (<nil>) held 0s",
 			"11s [www] healthy->unhealthy (connection refused) held 11s")
-		time.Sleep(time.Minute)
+		virtual.Sleep(time.Minute)
 		w.expect(t)
 	})
 }
@@ -524,9 +525,9 @@ func TestReleasedWhileItWaits(t *testing.T) {
 		w.guard("g", serverOf(takes(2)))
 		w.Claim(1, "www", "a", falling(serverOf(up(), down()), 1))
 		w.Start()
-		time.Sleep(11 * time.Second)
+		virtual.Sleep(11 * time.Second)
 		w.Release(1, "www", "a")
-		time.Sleep(time.Minute)
+		virtual.Sleep(time.Minute)
 		w.expect(t, "0s [www] unknown->healthy (<nil>) held 0s", "2s guard passing (<nil>)")
 		if n := w.Stats().Checks; n != 0 {
 			t.Errorf("%d checks are left", n)
@@ -544,11 +545,11 @@ func TestManyChecksMayWait(t *testing.T) {
 			w.Claim(1, "www", fmt.Sprint(i), Spec[owner]{Prober: &switchable{via: uplink}, Settings: shared})
 		}
 		w.Start()
-		time.Sleep(29 * time.Second)
+		virtual.Sleep(29 * time.Second)
 		w.reported()
 		uplink.lost.Store(true) // for all of them, but not for the guard
 		before := runtime.NumGoroutine()
-		time.Sleep(18 * time.Second)
+		virtual.Sleep(18 * time.Second)
 		synctest.Wait()
 		if more := runtime.NumGoroutine() - before; more > 10 {
 			t.Errorf("%d goroutines for checks that wait", more)
@@ -573,7 +574,7 @@ func TestGuardIsNotHurriedTooMuch(t *testing.T) {
 				w.Claim(1, "www", fmt.Sprint(i), falling(serverOf(down()), tt.fall))
 			}
 			w.Start()
-			time.Sleep(10 * time.Second)
+			virtual.Sleep(10 * time.Second)
 			synctest.Wait()
 			at := w.starts(uplink)
 			if n := len(at); n > tt.most || n < tt.most-2 {
@@ -589,7 +590,7 @@ func TestGuardIsNotSubjectToTheBudget(t *testing.T) {
 		w := newWorld(1)
 		w.Claim(1, "www", "a", spec(serverOf(step{hanging: true})))
 		w.Start()
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		w.guard("g", serverOf(up()))
 		w.expect(t, "1s guard passing (<nil>)")
 		w.end()
@@ -602,7 +603,7 @@ func TestGuardIsObserved(t *testing.T) {
 		g := guardSpec(serverOf(up(), takes(1), step{hanging: true}))
 		g.Settings.Observe = func(p Probed) { seen = append(seen, fmt.Sprint(p.Outcome, " ", p.Took)) }
 		w.Engine.Guard("g", g)
-		time.Sleep(18 * time.Second)
+		virtual.Sleep(18 * time.Second)
 		synctest.Wait()
 		if fmt.Sprint(seen) != "[success 0s success 1s failure 3s]" {
 			t.Errorf("observed %v", seen)
@@ -632,7 +633,7 @@ func TestReportsOfACheckComeInOrder(t *testing.T) {
 			// It waits from 10s; the guard's probe and its own both end at 12s.
 			c := w.Claim(1, "www", "a", falling(serverOf(up(), down(), up()), 1))
 			w.Start()
-			time.Sleep(15 * time.Second)
+			virtual.Sleep(15 * time.Second)
 			synctest.Wait()
 			lines := slices.DeleteFunc(w.reported(), func(l string) bool { return strings.Contains(l, "guard") })
 			for i, line := range lines {
@@ -656,7 +657,7 @@ func TestConcurrentUseWithAGuard(t *testing.T) {
 		go func() {
 			defer close(done)
 			for i := range 200 {
-				time.Sleep(137 * time.Millisecond)
+				virtual.Sleep(137 * time.Millisecond)
 				uplink.lost.Store(i%7 > 4)
 				switch i % 5 {
 				case 0:
@@ -669,7 +670,7 @@ func TestConcurrentUseWithAGuard(t *testing.T) {
 		for i := range 500 {
 			w.Claim(1, "www", fmt.Sprint(i), falling(&switchable{via: uplink, slow: i%2 == 0}, 1+i%3))
 			w.Start()
-			time.Sleep(50 * time.Millisecond)
+			virtual.Sleep(50 * time.Millisecond)
 			_ = w.Stats()
 			if i%3 == 0 {
 				w.Release(1, "www", fmt.Sprint(i/2))

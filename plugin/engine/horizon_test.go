@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/coredns-failover/failover/internal/virtual"
 	. "github.com/coredns-failover/failover/plugin/engine"
 	"github.com/coredns-failover/failover/plugin/verdict"
 )
@@ -16,18 +17,18 @@ func TestHorizon(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		// Probed at 3, 13, 15, 17 (falls), 22, 24 (rises), 34 (hangs until 38).
 		target := serverOf(up(), down(), down(), down(), up(), up(), step{hanging: true}, up())
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		c := w.Claim(1, "www", "a", spec(target))
 		expect := func(now, want float64) {
 			t.Helper()
-			time.Sleep(s(now)[0] - time.Since(w.began))
+			virtual.Sleep(s(now)[0] - time.Since(w.began))
 			synctest.Wait()
 			if got := c.Horizon().Sub(w.began); got != s(want)[0] {
 				t.Errorf("at %vs the horizon is at %v, want %vs", now, got, want)
 			}
 		}
 		expect(2, 1) // before it is started: when it was claimed
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		w.Start()
 		expect(4, 17)  // at 13, 15 and 17
 		expect(14, 17) // one failure
@@ -47,9 +48,9 @@ func TestHorizonAllowsForJitter(t *testing.T) {
 		target := serverOf(up())
 		c := w.Claim(1, "www", "a", Spec[owner]{Prober: target, Settings: jittery})
 		w.Start()
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		told := c.Horizon().Sub(w.began)
-		time.Sleep(12 * time.Second)
+		virtual.Sleep(12 * time.Second)
 		if want := w.starts(target)[1] + 2*1800*time.Millisecond; told != want {
 			t.Errorf("the horizon was at %v, want %v", told, want)
 		}
@@ -60,7 +61,7 @@ func TestHorizonOfAnInheritedVerdict(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := w.Claim(1, "www", "a", Spec[owner]{Prober: serverOf(step{hanging: true}), Settings: settings(), Start: Start{Verdict: verdict.Healthy}})
 		w.Start()
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		if got := c.Horizon().Sub(w.began); got != 4*time.Second { // at 0, 2 and 4
 			t.Errorf("the horizon is at %v", got)
 		}
@@ -84,7 +85,7 @@ func (c *chance) Probe(ctx context.Context) (time.Duration, error) {
 	good := luck < c.good
 	c.mu.Unlock()
 	if held {
-		time.Sleep(8 * time.Second)
+		virtual.Sleep(8 * time.Second)
 	} else {
 		pass(ctx, takes)
 	}
@@ -141,11 +142,11 @@ func TestVerdictsNeverChangeBeforeTheHorizon(t *testing.T) {
 			check.Threshold = verdict.Threshold{Fall: 1 + random.IntN(4), Rise: 1 + random.IntN(4)}
 			c := p.Claim(1, "www", "a", Spec[owner]{Prober: &chance{rand: random, good: 0.7}, Settings: check})
 			p.hear(c)
-			time.Sleep(time.Second)
+			virtual.Sleep(time.Second)
 			p.Start()
 			for began := time.Now(); time.Since(began) < 1000*time.Second; {
 				p.hear(c)
-				time.Sleep(97 * time.Millisecond)
+				virtual.Sleep(97 * time.Millisecond)
 			}
 			synctest.Wait()
 			changes += p.changes

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/coredns-failover/failover/internal/virtual"
 	"github.com/coredns-failover/failover/plugin/verdict"
 )
 
@@ -14,11 +15,11 @@ func TestClaimedWhileOthersRun(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.Claim(1, "www", "a", spec(serverOf(up())))
 		w.Start()
-		time.Sleep(3 * time.Second)
+		virtual.Sleep(3 * time.Second)
 		later := serverOf(up())
 		w.Claim(1, "api", "b", spec(later))
 		w.Start()
-		time.Sleep(10 * time.Second)
+		virtual.Sleep(10 * time.Second)
 		w.expectStarts(t, later, s(3, 13)...) // at once
 		w.reported()
 	})
@@ -31,18 +32,18 @@ func TestReleaseTakesOneClaimBack(t *testing.T) {
 			w.Claim(1, owner, "a", spec(target))
 		}
 		w.Start()
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		w.Release(1, "api", "a")
 		w.Release(2, "ftp", "a") // of another configuration
 		w.Release(1, "nobody", "a")
 		w.Release(1, "www", "none")
-		time.Sleep(14 * time.Second)
+		virtual.Sleep(14 * time.Second)
 		w.Release(1, "www", "a") // the first of two
-		time.Sleep(7 * time.Second)
+		virtual.Sleep(7 * time.Second)
 		w.Release(1, "ftp", "a")
 		w.Release(1, "www", "a")
 		w.Release(1, "www", "a")
-		time.Sleep(time.Minute)
+		virtual.Sleep(time.Minute)
 		w.expectStarts(t, target, s(0, 10, 12, 14, 19, 21)...)
 		w.expect(t,
 			"0s [www api ftp www] unknown->healthy (<nil>) held 0s",
@@ -59,7 +60,7 @@ func TestReleaseDuringAProbe(t *testing.T) {
 		target := serverOf(step{hanging: true}, up())
 		w.Claim(1, "www", "a", spec(target))
 		w.Start()
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		w.Release(1, "www", "a")
 		w.Wait()
 		if gone := time.Since(w.began); gone != time.Second {
@@ -81,7 +82,7 @@ func TestReleaseBeforeStart(t *testing.T) {
 		w.Claim(1, "www", "a", spec(target))
 		w.Release(1, "www", "a")
 		w.Start()
-		time.Sleep(time.Minute)
+		virtual.Sleep(time.Minute)
 		w.expectStarts(t, target)
 	})
 }
@@ -96,7 +97,7 @@ func TestClaimsComeAndGoConcurrently(t *testing.T) {
 					key := fmt.Sprint(j % 7)
 					c := w.Claim(1, owner, key, spec(serverOf(up(), down(), takes(1))))
 					w.Start()
-					time.Sleep(time.Duration(i+1) * 100 * time.Millisecond)
+					virtual.Sleep(time.Duration(i+1) * 100 * time.Millisecond)
 					_, _, _ = c.Verdict(), c.Horizon(), c.Connect()
 					w.Release(1, owner, key)
 				}
@@ -119,7 +120,7 @@ func TestConnectIsSmoothedOverSuccesses(t *testing.T) {
 		c := w.Claim(1, "www", "a", spec(target))
 		w.Start()
 		for i, want := range []time.Duration{0, 8 * ms, 10 * ms, 10 * ms, 10 * ms, 10 * ms, 8 * ms} {
-			for end := time.Now().Add(time.Minute); len(w.starts(target)) == i; time.Sleep(time.Second) {
+			for end := time.Now().Add(time.Minute); len(w.starts(target)) == i; virtual.Sleep(time.Second) {
 				if time.Now().After(end) {
 					t.Fatalf("there are but %d probes", i)
 				}

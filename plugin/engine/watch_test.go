@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/coredns-failover/failover/internal/virtual"
 	. "github.com/coredns-failover/failover/plugin/engine"
 	"github.com/coredns-failover/failover/plugin/verdict"
 )
@@ -61,9 +62,9 @@ func TestRousedUntilUnhealthy(t *testing.T) {
 		target := watchedOf(up(), down())
 		w.Claim(1, "www", "a", watchedSpec(target))
 		w.Start()
-		time.Sleep(3 * time.Second)
+		virtual.Sleep(3 * time.Second)
 		target.tells()
-		time.Sleep(6 * time.Second)
+		virtual.Sleep(6 * time.Second)
 		w.expectStarts(t, target.server, s(0, 3, 3+step8, 3+2*step8, 8+2*step8)...)
 		w.expect(t,
 			"0s [www] unknown->healthy (<nil>) held 0s",
@@ -78,9 +79,9 @@ func TestRousedForNothing(t *testing.T) {
 		target := watchedOf(up())
 		w.Claim(1, "www", "a", watchedSpec(target))
 		w.Start()
-		time.Sleep(3 * time.Second)
+		virtual.Sleep(3 * time.Second)
 		target.tells()
-		time.Sleep(21 * time.Second)
+		virtual.Sleep(21 * time.Second)
 		w.expectStarts(t, target.server, s(0, 3, 3+look, 13+look, 23+look)...)
 	})
 }
@@ -92,9 +93,9 @@ func TestRousedBeforeTheEnd(t *testing.T) {
 		target := watchedOf(up(), up(), down())
 		w.Claim(1, "www", "a", watchedSpec(target))
 		w.Start()
-		time.Sleep(3 * time.Second)
+		virtual.Sleep(3 * time.Second)
 		target.tells()
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		w.expectStarts(t, target.server, s(0, 3, 3+look, 3+look+step8, 3+look+2*step8)...)
 	})
 }
@@ -105,9 +106,9 @@ func TestRousedUntilWell(t *testing.T) {
 		target := watchedOf(up(), down(), up(), down(), up())
 		w.Claim(1, "www", "a", watchedSpec(target))
 		w.Start()
-		time.Sleep(3 * time.Second)
+		virtual.Sleep(3 * time.Second)
 		target.tells()
-		time.Sleep(14 * time.Second)
+		virtual.Sleep(14 * time.Second)
 		w.expectStarts(t, target.server, s(0, 3, 3+step8, 3+look+step8, 3+look+2*step8, 3+2*look+2*step8, 13+2*look+2*step8)...)
 	})
 }
@@ -118,9 +119,9 @@ func TestRousedWhileProbing(t *testing.T) {
 		target := watchedOf(up(), step{takes: time.Second}, down())
 		c := w.Claim(1, "www", "a", watchedSpec(target))
 		w.Start()
-		time.Sleep(10500 * time.Millisecond)
+		virtual.Sleep(10500 * time.Millisecond)
 		target.tells()
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		synctest.Wait()
 		w.expectStarts(t, target.server, s(0, 10, 11, 11+step8, 11+2*step8)...)
 		if c.Verdict() != verdict.Unhealthy {
@@ -135,9 +136,9 @@ func TestRousedUntilHealthy(t *testing.T) {
 		target := watchedOf(down(), down(), down(), up())
 		w.Claim(1, "www", "a", watchedSpec(target))
 		w.Start()
-		time.Sleep(5 * time.Second)
+		virtual.Sleep(5 * time.Second)
 		target.tells()
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		w.expectStarts(t, target.server, s(0, 2, 4, 5, 5+step8)...)
 		w.expect(t,
 			"4s [www] unknown->unhealthy (connection refused) held 4s",
@@ -156,11 +157,11 @@ func TestRousedWaitsForTheGuard(t *testing.T) {
 		target := watchedOf(up(), down())
 		w.Claim(1, "www", "a", watchedSpec(target))
 		w.Start()
-		time.Sleep(3 * time.Second)
+		virtual.Sleep(3 * time.Second)
 		target.tells()
-		time.Sleep(1900 * time.Millisecond)
+		virtual.Sleep(1900 * time.Millisecond)
 		w.expectStarts(t, target.server, s(0, 3, 3+step8, 3+2*step8)...)
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		w.expect(t,
 			"0s guard passing (<nil>)",
 			"0s [www] unknown->healthy (<nil>) held 0s",
@@ -176,7 +177,7 @@ func TestReleasedIsNotWatched(t *testing.T) {
 		c := w.Claim(1, "www", "a", watchedSpec(started))
 		w.Start()
 		w.Claim(1, "www", "b", watchedSpec(fresh))
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		late := started.rouse
 		if is, now := c.Watching(); !is || !now {
 			t.Error("a check that has started is not watched")
@@ -184,7 +185,7 @@ func TestReleasedIsNotWatched(t *testing.T) {
 		w.Release(1, "www", "a")
 		w.Release(1, "www", "b")
 		late() // it was under way
-		time.Sleep(time.Minute)
+		virtual.Sleep(time.Minute)
 		w.expectStarts(t, started.server, 0)
 		if started.ended != 1 || fresh.ended != 1 || fresh.rouse != nil {
 			t.Errorf("Unwatch was called %d and %d times", started.ended, fresh.ended)

@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/coredns-failover/failover/internal/virtual"
 	"github.com/coredns-failover/failover/plugin/model"
 	. "github.com/coredns-failover/failover/plugin/notify"
 	"github.com/coredns-failover/failover/plugin/status"
@@ -186,18 +187,18 @@ func decode(body []byte) []received {
 
 func TestEventsOfASecondGoTogether(t *testing.T) {
 	posted(t, func(t *testing.T, p *post) {
-		time.Sleep(10 * time.Second)
+		virtual.Sleep(10 * time.Second)
 		p.publish("a", "b")
-		time.Sleep(900 * time.Millisecond)
+		virtual.Sleep(900 * time.Millisecond)
 		p.publish("c")
 		if n := p.Queued(); n != 3 {
 			t.Errorf("%d queued", n)
 		}
-		time.Sleep(200 * time.Millisecond)
+		virtual.Sleep(200 * time.Millisecond)
 		p.publish("d")
-		time.Sleep(10 * time.Second)
+		virtual.Sleep(10 * time.Second)
 		p.publish()
-		time.Sleep(10 * time.Second)
+		virtual.Sleep(10 * time.Second)
 		p.expect(t, "11s: a b c", "12.1s: d")
 		p.expectCounts(t, 4, 0, 0)
 		p.expectReports(t)
@@ -212,9 +213,9 @@ func TestFullBatchDoesNotWait(t *testing.T) {
 		p.publish(numbered(0, MaxBatch-1)...)
 		synctest.Wait()
 		p.expect(t)
-		time.Sleep(time.Millisecond)
+		virtual.Sleep(time.Millisecond)
 		p.publish(numbered(MaxBatch-1, MaxBatch+2)...)
-		time.Sleep(10 * time.Second)
+		virtual.Sleep(10 * time.Second)
 		first, second := strings.Join(numbered(0, MaxBatch), " "), strings.Join(numbered(MaxBatch, MaxBatch), " ")
 		p.expect(t, "1ms: "+first, "1ms: "+second, fmt.Sprint("1.001s: ", 2*MaxBatch))
 		p.expectCounts(t, 2*MaxBatch+1, 0, 0)
@@ -225,10 +226,10 @@ func TestAttemptsBackOff(t *testing.T) {
 	posted(t, func(t *testing.T, p *post) {
 		p.is(false, Reply{Err: errRefused})
 		p.publish("a")
-		time.Sleep(10 * time.Minute)
+		virtual.Sleep(10 * time.Minute)
 		p.publish("b")
 		p.is(false, Reply{})
-		time.Sleep(time.Minute)
+		virtual.Sleep(time.Minute)
 		attempts := p.seen()
 		last := attempts[0].at
 		if last != time.Second {
@@ -258,7 +259,7 @@ func TestReceiverAsksForPeace(t *testing.T) {
 		busy := errors.New("busy")
 		p.is(false, Reply{Err: busy, After: 7 * time.Second}, Reply{Err: busy, After: time.Hour}, Reply{})
 		p.publish("a")
-		time.Sleep(time.Hour)
+		virtual.Sleep(time.Hour)
 		p.expect(t, "1s: a", "8s: a", "5m8s: a")
 		p.expectCounts(t, 1, 2, 0)
 		p.expectReports(t, "busy", "<nil>")
@@ -271,7 +272,7 @@ func TestWhatCannotBeDeliveredIsDropped(t *testing.T) {
 		p.is(false, gone, gone, Reply{})
 		for _, name := range []string{"a", "b", "c"} {
 			p.publish(name)
-			time.Sleep(10 * time.Second)
+			virtual.Sleep(10 * time.Second)
 		}
 		p.expect(t, "1s: a", "11s: b", "21s: c")
 		p.expectCounts(t, 1, 0, 2)
@@ -282,7 +283,7 @@ func TestWhatCannotBeDeliveredIsDropped(t *testing.T) {
 func TestEventWithoutWords(t *testing.T) {
 	posted(t, func(t *testing.T, p *post) {
 		p.Publish(status.Transition{At: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)})
-		time.Sleep(2 * time.Second)
+		virtual.Sleep(2 * time.Second)
 		p.expect(t)
 		p.expectCounts(t, 0, 0, 1)
 		if len(p.reports) != 1 || !strings.HasPrefix(p.reports[0], "json: ") {
@@ -297,7 +298,7 @@ func TestDeadReceiverDelaysNobody(t *testing.T) {
 	posted(t, func(t *testing.T, p *post) {
 		p.is(true)
 		p.publish("first")
-		time.Sleep(time.Hour)
+		virtual.Sleep(time.Hour)
 		began := time.Now()
 		for i := range 3 * MaxQueued {
 			p.publish(fmt.Sprint(i))
@@ -326,11 +327,11 @@ func TestOldestAreDropped(t *testing.T) {
 	posted(t, func(t *testing.T, p *post) {
 		p.is(false, Reply{Err: errRefused})
 		p.publish("under way")
-		time.Sleep(time.Minute)
+		virtual.Sleep(time.Minute)
 		p.publish(numbered(0, MaxQueued+4)...)
 		p.expectCounts(t, 0, len(p.seen()), 5)
 		p.is(false, Reply{})
-		time.Sleep(time.Minute)
+		virtual.Sleep(time.Minute)
 		var names, ids []string
 		for _, a := range p.seen() {
 			if a.names[0] != "under way" {
@@ -354,12 +355,12 @@ func TestManyPublishAtOnce(t *testing.T) {
 			all.Go(func() {
 				for j := range 100 {
 					p.publish(fmt.Sprintf("%d-%d", i, j))
-					time.Sleep(time.Duration(i+1) * 10 * time.Millisecond)
+					virtual.Sleep(time.Duration(i+1) * 10 * time.Millisecond)
 				}
 			})
 		}
 		all.Wait()
-		time.Sleep(2 * time.Second)
+		virtual.Sleep(2 * time.Second)
 		p.expectCounts(t, 2000, 0, 0)
 		next := map[string]int{}
 		for _, a := range p.seen() {
@@ -378,12 +379,12 @@ func TestCloseDeliversAtOnce(t *testing.T) {
 	posted(t, func(t *testing.T, p *post) {
 		p.publish(numbered(0, MaxBatch-1)...)
 		p.publish("a", "b")
-		time.Sleep(100 * time.Millisecond)
+		virtual.Sleep(100 * time.Millisecond)
 		p.closeWithin(time.Minute)
 		first := strings.Join(numbered(0, MaxBatch-1), " ")
 		p.expect(t, "0s: "+first+" a", "100ms: b")
 		p.publish("late")
-		time.Sleep(time.Minute)
+		virtual.Sleep(time.Minute)
 		p.expectCounts(t, MaxBatch+1, 0, 1)
 		p.closeWithin(time.Minute) // once more does nothing
 		p.expectReports(t)
@@ -394,7 +395,7 @@ func TestCloseWhileItBacksOff(t *testing.T) {
 	posted(t, func(t *testing.T, p *post) {
 		p.is(false, Reply{Err: errRefused, After: 5 * time.Minute})
 		p.publish("a")
-		time.Sleep(10 * time.Second)
+		virtual.Sleep(10 * time.Second)
 		p.publish("b")
 		p.is(false, Reply{Err: errRefused}, Reply{})
 		p.closeWithin(5 * time.Second)
@@ -411,7 +412,7 @@ func TestCloseGivesUp(t *testing.T) {
 	posted(t, func(t *testing.T, p *post) {
 		p.is(false, Reply{Err: errRefused})
 		p.publish("a", "b")
-		time.Sleep(1100 * time.Millisecond)
+		virtual.Sleep(1100 * time.Millisecond)
 		p.publish("c")
 		p.closeWithin(2 * time.Second)
 		if took := time.Since(p.began); took != 3100*time.Millisecond {

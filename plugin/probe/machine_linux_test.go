@@ -16,7 +16,7 @@ func TestCancelledWhileItConnects(t *testing.T) {
 	reached := make(chan struct{})
 	go func() {
 		defer close(reached)
-		for end := time.Now().Add(patience); dialling(t, server) == before; time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(patience); dialling(t, server) == before; time.Sleep(time.Millisecond) { //nolint:forbidigo // it ends
 			if time.Now().After(end) {
 				t.Error("it does not begin to connect")
 				return

@@ -171,7 +171,7 @@ func TestConnectTimeIsOfTheFirst(t *testing.T) {
 	const slow = 50 * time.Millisecond
 	server := truncating(t, func(conn net.Conn) {
 		conn.Read(make([]byte, 1)) // the client has connected
-		time.Sleep(slow)
+		time.Sleep(slow)           //nolint:forbidigo // a server that is slow
 		conn.Write([]byte("x"))
 	})
 	talking := waiting(server)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/coredns-failover/failover/internal/virtual"
 	. "github.com/coredns-failover/failover/plugin/resolve"
 )
 
@@ -51,10 +52,10 @@ func (o *origin) Ask(ctx context.Context, q *dns.Msg) (*dns.Msg, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	case stuck:
-		time.Sleep(4500 * time.Millisecond)
+		virtual.Sleep(4500 * time.Millisecond)
 		return nil, ctx.Err()
 	case slow:
-		time.Sleep(1500 * time.Millisecond)
+		virtual.Sleep(1500 * time.Millisecond)
 		text = map[uint16]string{dns.TypeA: "60 A 192.0.2.1", dns.TypeAAAA: "60 AAAA 2001:db8::1"}[q.Question[0].Qtype]
 	case panics:
 		panic("a bug")
@@ -170,7 +171,7 @@ func (w *world) reports() []string {
 
 // pass lets time pass until it is d after the world began.
 func (w *world) pass(d time.Duration) {
-	time.Sleep(d - time.Since(w.began))
+	virtual.Sleep(d - time.Since(w.began))
 	synctest.Wait()
 }
 
@@ -527,7 +528,7 @@ func TestReloadCatchesUp(t *testing.T) {
 		o.set("SERVFAIL", "SERVFAIL")
 		old.pass(1500 * time.Millisecond)
 		old.end()
-		time.Sleep(time.Hour)
+		virtual.Sleep(time.Hour)
 		w := newWorld(Settings{Stale: time.Minute})
 		w.add(o, n.State())
 		w.Start()
@@ -575,11 +576,11 @@ func TestNowWaitsUntilTheChangeIsReported(t *testing.T) {
 		w := newWorld(Settings{Limit: 1})
 		var reported atomic.Bool
 		n := w.Add(Spec{Name: "a.example.", Chain: newOrigin(slow, ""), Threshold: 1, Changed: func(Change) {
-			time.Sleep(300 * time.Millisecond)
+			virtual.Sleep(300 * time.Millisecond)
 			reported.Store(true)
 		}})
 		go n.Now(t.Context())
-		time.Sleep(1600 * time.Millisecond)
+		virtual.Sleep(1600 * time.Millisecond)
 		if !n.State().Known || reported.Load() {
 			t.Fatal("this is not the moment between")
 		}
@@ -597,15 +598,15 @@ func TestNowWithoutAnswer(t *testing.T) {
 		n.Now(t.Context())
 		expectEqual(t, time.Since(w.began), 2*time.Second)
 		n.Now(t.Context()) // not again within a second
-		time.Sleep(time.Second - 1)
+		virtual.Sleep(time.Second - 1)
 		n.Now(t.Context())
 		expectEqual(t, time.Since(w.began), 3*time.Second-1)
-		time.Sleep(time.Nanosecond)
+		virtual.Sleep(time.Nanosecond)
 		n.Now(t.Context())
 		expectEqual(t, time.Since(w.began), 5*time.Second)
 		o.expectAsked(t, 0, 3*time.Second)
 
-		time.Sleep(time.Second) // before the retry, after 2 s
+		virtual.Sleep(time.Second) // before the retry, after 2 s
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()
 		n.Now(ctx)
@@ -656,7 +657,7 @@ func TestStop(t *testing.T) {
 		w.expect(t)
 		expectState(t, n.State(), "[] 0s known=false err=<nil>")
 		w.Stop()
-		time.Sleep(time.Hour)
+		virtual.Sleep(time.Hour)
 	})
 }
 
@@ -669,7 +670,7 @@ func TestStopFromChanged(t *testing.T) {
 			r.Stop()
 		}})
 		r.Start()
-		time.Sleep(time.Minute)
+		virtual.Sleep(time.Minute)
 		r.Wait()
 		expectEqual(t, reports.Load(), 1)
 	})
@@ -688,11 +689,11 @@ func TestChangesAreReportedOneAtATime(t *testing.T) {
 			}
 			kinds = append(kinds, c.Kind)
 			o.set("SERVFAIL", "")
-			time.Sleep(3 * time.Second)
+			virtual.Sleep(3 * time.Second)
 			active.Add(-1)
 		}})
 		r.Start()
-		time.Sleep(9900 * time.Millisecond)
+		virtual.Sleep(9900 * time.Millisecond)
 		r.Stop()
 		r.Wait()
 		expectEqual(t, kinds, []Kind{Resolved, Silent, Expired})

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/coredns-failover/failover/internal/virtual"
 	. "github.com/coredns-failover/failover/plugin/state"
 )
 
@@ -36,7 +37,7 @@ func (d *disk) write(s State) error {
 	d.writes = append(d.writes, fmt.Sprintf("%v: %d", s.Written.Sub(d.began), s.Holds[0].Tier))
 	takes, err := d.takes, d.err
 	d.mu.Unlock()
-	time.Sleep(takes)
+	virtual.Sleep(takes)
 	d.mu.Lock()
 	return err
 }
@@ -96,28 +97,28 @@ func change(d *disk, f *File, number int) {
 
 func TestChangesAreWrittenAtMostOnceASecond(t *testing.T) {
 	onDisk(t, time.Minute, func(t *testing.T, d *disk, f *File) {
-		time.Sleep(5 * time.Second)
+		virtual.Sleep(5 * time.Second)
 		d.expect(t) // what was kept stays until there is more to say
 		change(d, f, 1)
 		synctest.Wait()
 		d.expect(t, "5s: 1")
 		for i := range 30 { // until 8 s
-			time.Sleep(50 * time.Millisecond)
+			virtual.Sleep(50 * time.Millisecond)
 			change(d, f, 2+i)
-			time.Sleep(50 * time.Millisecond)
+			virtual.Sleep(50 * time.Millisecond)
 		}
-		time.Sleep(10 * time.Second)
+		virtual.Sleep(10 * time.Second)
 		change(d, f, 40)
-		time.Sleep(10 * time.Second)
+		virtual.Sleep(10 * time.Second)
 		d.expect(t, "5s: 1", "6s: 11", "7s: 21", "8s: 31", "18s: 40")
 	})
 }
 
 func TestStateIsWrittenWithoutAChange(t *testing.T) {
 	onDisk(t, time.Minute, func(t *testing.T, d *disk, f *File) {
-		time.Sleep(90 * time.Second)
+		virtual.Sleep(90 * time.Second)
 		change(d, f, 1)
-		time.Sleep(70 * time.Second)
+		virtual.Sleep(70 * time.Second)
 		d.expect(t, "1m0s: 0", "1m30s: 1", "2m30s: 1")
 		if at := f.Written().Sub(d.began); at != 150*time.Second {
 			t.Errorf("written at %v", at)
@@ -127,7 +128,7 @@ func TestStateIsWrittenWithoutAChange(t *testing.T) {
 
 func TestEveryIsASecondAtLeast(t *testing.T) {
 	onDisk(t, 0, func(t *testing.T, d *disk, _ *File) {
-		time.Sleep(2500 * time.Millisecond)
+		virtual.Sleep(2500 * time.Millisecond)
 		d.expect(t, "1s: 0", "2s: 0")
 	})
 }
@@ -138,16 +139,16 @@ func TestCloseWritesOnceMore(t *testing.T) {
 			t.Errorf("written at %v", f.Written())
 		}
 		change(d, f, 1)
-		time.Sleep(300 * time.Millisecond)
+		virtual.Sleep(300 * time.Millisecond)
 		change(d, f, 2)
-		time.Sleep(100 * time.Millisecond)
+		virtual.Sleep(100 * time.Millisecond)
 		f.Close()
 		d.expect(t, "0s: 1", "400ms: 2")
 		f.Close()
 		for range 3 {
 			f.Changed()
 		}
-		time.Sleep(time.Hour)
+		virtual.Sleep(time.Hour)
 		d.expect(t, "0s: 1", "400ms: 2")
 		d.expectReports(t)
 	})
@@ -157,14 +158,14 @@ func TestFailedWritesAreTriedEverySecond(t *testing.T) {
 	onDisk(t, time.Minute, func(t *testing.T, d *disk, f *File) {
 		d.is(errors.New("no space left on device"), 0)
 		change(d, f, 1)
-		time.Sleep(1500 * time.Millisecond)
+		virtual.Sleep(1500 * time.Millisecond)
 		change(d, f, 2) // no sooner for it
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		if !f.Written().IsZero() {
 			t.Errorf("written at %v", f.Written())
 		}
 		d.is(nil, 0)
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		d.expect(t, "0s: 1", "1s: 1", "2s: 2", "3s: 2")
 		d.is(errors.New("read-only file system"), 0)
 		f.Close()
@@ -177,11 +178,11 @@ func TestSlowDisk(t *testing.T) {
 	onDisk(t, time.Minute, func(t *testing.T, d *disk, f *File) {
 		d.is(nil, 2500*time.Millisecond)
 		change(d, f, 1)
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		change(d, f, 2) // while it is written
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		change(d, f, 3)
-		time.Sleep(time.Minute)
+		virtual.Sleep(time.Minute)
 		d.expect(t, "0s: 1", "25s: 3")
 	})
 }
@@ -190,7 +191,7 @@ func TestCloseWaitsForTheDisk(t *testing.T) {
 	onDisk(t, time.Minute, func(t *testing.T, d *disk, f *File) {
 		d.is(nil, 5*time.Second)
 		change(d, f, 1)
-		time.Sleep(time.Second)
+		virtual.Sleep(time.Second)
 		var all sync.WaitGroup
 		for range 3 {
 			all.Go(f.Close)

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/coredns-failover/failover/internal/virtual"
 	. "github.com/coredns-failover/failover/plugin/state"
 )
 
@@ -289,9 +290,9 @@ func TestTwoWritersOfOneFileAreNoticed(t *testing.T) {
 		expect(other, "") // it took over, as far as it can see
 		expect(mine, shared)
 		expect(other, shared)
-		time.Sleep(10*time.Minute - 1)
+		virtual.Sleep(10*time.Minute - 1)
 		expect(other, shared)
-		time.Sleep(time.Nanosecond)
+		virtual.Sleep(time.Nanosecond)
 		expect(other, "")
 		write(t, path, []byte("an operator's doing"))
 		expect(other, "")

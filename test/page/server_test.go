@@ -11,7 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
+
+	"github.com/coredns-failover/failover/internal/eventually"
 )
 
 // coreDNS returns the path of the program that is tested: it is built, unless
@@ -79,19 +80,17 @@ func startServer(t *testing.T, program, corefile string) string {
 		}
 	})
 	said := regexp.MustCompile(`admin: (http\S+)`)
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if found := said.FindStringSubmatch(log.String()); found != nil {
-			return found[1]
-		}
+	var found []string
+	eventually.True(t, "CoreDNS to say where its page is", func() bool {
+		found = said.FindStringSubmatch(log.String())
 		select {
 		case <-ended:
 			t.Fatal("CoreDNS does not start")
 		default:
 		}
-		if time.Now().After(deadline) {
-			t.Fatal("CoreDNS does not say where its page is")
-		}
-	}
+		return found != nil
+	})
+	return found[1]
 }
 
 // expand replaces {$NAME} in a Corefile: caddy would do the same for the
