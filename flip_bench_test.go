@@ -40,7 +40,7 @@ func (f *flipping) flip(o owner) {
 func (f *Failover) serve(b testing.TB) {
 	b.Helper()
 	h := healthcheck
-	healthcheck = newHealthchecks()
+	forget()
 	stdlog.SetOutput(io.Discard)
 	b.Cleanup(func() { healthcheck = h; stdlog.SetOutput(os.Stderr) })
 	f.config = new(dnsserver.Config)

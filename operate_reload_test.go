@@ -66,10 +66,17 @@ func process(settings string, records ...string) string {
 	return s + "}\n"
 }
 
+// forget takes away what this process knows. What a configuration that has failed to
+// start still tells comes before.
+func forget() {
+	healthcheck.engine.Wait()
+	healthcheck = newHealthchecks()
+}
+
 // oneProcess runs what is done in a process that knows nothing of the one before.
 func oneProcess(t *testing.T, corefile string, do func(s steered)) {
 	t.Helper()
-	healthcheck = newHealthchecks()
+	forget()
 	t.Run("", func(t *testing.T) { do(steered{run(t, corefile)}) })
 }
 
@@ -281,7 +288,7 @@ func TestVerdictThatNoProbeConfirmsGetsOld(t *testing.T) {
 
 // A verdict that a record shares with another is as old as it is there.
 func TestSharedVerdictThatIsNotConfirmedGetsOld(t *testing.T) {
-	healthcheck = newHealthchecks()
+	forget()
 	asOf := time.Now().Add(-5 * time.Minute).UTC()
 	m := newMemory(state.State{Written: time.Now(), Verdicts: []state.Verdict{{
 		Check:   "dns://127.0.0.1:53|example.org.||www.example.org.|192.0.2.1|192.0.2.1||0|tcp :9",
@@ -432,7 +439,7 @@ func TestOperatingDuringAStormOfReloads(t *testing.T) {
 		beat := "primary 127.0.0.1\n secondary 127.0.0.2 {\n check none\n }\n check heartbeat shop {\n interval 1s\n }"
 		return process(settings, twoTiers(alive, "failback manual"), twoTiers(dead, "failback after 1s"), beat)
 	}
-	healthcheck = newHealthchecks()
+	forget()
 	before := runtime.NumGoroutine()
 	t.Run("", func(t *testing.T) {
 		r := run(t, corefile(0))
