@@ -57,7 +57,8 @@ func mute(idle time.Duration) behaviour {
 }
 
 // relaying is a load balancer in front of a server, which resets a connection that
-// has been idle for a while.
+// has been idle for a while since the server last said something. So however busy the
+// machine is, nobody who waits for an answer is cut off.
 func relaying(server *target, idle time.Duration) behaviour {
 	return func(t *target, conn net.Conn) {
 		onward, err := net.Dial("tcp", net.JoinHostPort(server.ip, server.port))
@@ -65,26 +66,22 @@ func relaying(server *target, idle time.Duration) behaviour {
 			return
 		}
 		defer onward.Close()
-		cut := time.AfterFunc(idle, func() {
+		t.running.Go(func() {
+			defer onward.Close()
+			_, _ = io.Copy(onward, conn)
+		})
+		cut := time.AfterFunc(patience, func() {
 			t.cut.Add(1)
 			reset(conn)
-			onward.Close()
 		})
 		defer cut.Stop()
-		pass := func(to, from net.Conn) {
-			defer to.Close()
-			var some [4096]byte
-			for {
-				n, err := from.Read(some[:])
-				if err != nil {
-					return
-				}
-				cut.Reset(idle)
-				_, _ = to.Write(some[:n])
+		for some := make([]byte, 4096); ; cut.Reset(idle) {
+			n, err := onward.Read(some)
+			if err != nil {
+				return
 			}
+			_, _ = conn.Write(some[:n])
 		}
-		t.running.Go(func() { pass(onward, conn) })
-		pass(conn, onward)
 	}
 }
 

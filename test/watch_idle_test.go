@@ -74,7 +74,7 @@ type restless struct {
 	enough   int64 // connections that the server has ended
 }
 
-func restlessServers(backend *target, secure *tls.Config) []restless {
+func restlessServers(web, greeting *target, secure *tls.Config) []restless {
 	const (
 		often  = 500 * time.Millisecond
 		seldom = 3 * time.Second        // a third is far more than a busy machine takes to notice an ending
@@ -90,13 +90,13 @@ func restlessServers(backend *target, secure *tls.Config) []restless {
 		{"at-once", "http", port, nil, bearing(0), seldom, fewEndings, last},
 		{"soon", "http", port, nil, bearing(soon), seldom, fewEndings, third},
 		{"later", "http", port, nil, bearing(later), often, allEndings, 10},
-		{"balancer", "http", port, nil, relaying(backend, soon), seldom, fewEndings, third},
+		{"balancer", "http", port, nil, relaying(web, soon), seldom, fewEndings, third},
 		{"https-at-once", "https", both, secure, bearing(0), seldom, fewEndings, last},
 		{"https-later", "https", both, secure, bearing(later), often, allEndings, 10},
 		{"tcp-at-once", "tcp $PORT", "", nil, mute(0), seldom, fewEndings, last},
 		{"tcp-soon", "tcp $PORT", "", nil, mute(soon), seldom, fewEndings, third},
 		{"tcp-later", "tcp $PORT", "", nil, mute(later), often, allEndings, 10},
-		{"tcp-balancer", "tcp $PORT", "", nil, relaying(backend, later), often, allEndings, 10},
+		{"tcp-balancer", "tcp $PORT", "", nil, relaying(greeting, later), often, allEndings, 10},
 		{"tls-at-once", "tls $PORT", own, secure, mute(0), seldom, fewEndings, last},
 		{"tls-soon", "tls $PORT", own, secure, mute(soon), seldom, fewEndings, third},
 		{"tcp-chatty", "tcp $PORT", "", nil, chatty, seldom, fewEndings, last},
@@ -110,7 +110,8 @@ func restlessServers(backend *target, secure *tls.Config) []restless {
 func TestWatchIdleEndings(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
-	servers := restlessServers(startTargets(t, 1, lasting)[0], serving(ca.issue(t, time.Hour, "www.example.org")))
+	web, greeting := startTargets(t, 1, lasting)[0], startTargets(t, 1, says("220 hello\r\n"))[0]
+	servers := restlessServers(web, greeting, serving(ca.issue(t, time.Hour, "www.example.org")))
 	records, want, sites := "", make(map[string]string), make(targets, len(servers))
 	for i, one := range servers {
 		sites[i] = startTLSTargets(t, 1, one.tls, one.does)[0]
