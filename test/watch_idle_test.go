@@ -151,18 +151,18 @@ func TestWatchIdleEndings(t *testing.T) {
 func TestWatchGRPCEndsCalls(t *testing.T) {
 	t.Parallel()
 	for name, one := range map[string]struct {
-		age, interval time.Duration
+		age, interval time.Duration // an age far more than a busy machine takes to answer
 		endings       endings
 		enough        int64 // connections
 	}{
-		"soon":  {50 * time.Millisecond, 3 * time.Second, fewEndings, 9 + 3}, // the 1st, 3rd and 7th probe make a call
+		"soon":  {300 * time.Millisecond, 3 * time.Second, fewEndings, 9 + 3}, // the 1st, 3rd and 7th probe make a call
 		"later": {400 * time.Millisecond, 500 * time.Millisecond, allEndings, 24},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var calls atomic.Int64
 			site := startGRPC(t, tallyCalls(&calls), grpc.KeepaliveParams(keepalive.ServerParameters{
-				MaxConnectionAge: one.age, MaxConnectionAgeGrace: 20 * time.Millisecond,
+				MaxConnectionAge: one.age, MaxConnectionAgeGrace: 200 * time.Millisecond,
 			}))
 			began := time.Now()
 			s := start(t, zone(watchedRecord("www", site.ip, "grpc "+site.port, "watch; interval "+one.interval.String())))
