@@ -21,7 +21,7 @@ func init() { addresses.Store(uint32(os.Getpid()) * 509) }
 func newIP(t testing.TB) string {
 	t.Helper()
 	n := addresses.Add(1)
-	ip := fmt.Sprintf("127.%d.%d.%d", 1+n>>16%254, n>>8%256, 1+n%254)
+	ip := fmt.Sprintf("127.%d.%d.%d", 1+n/(254*256)%254, n/254%256, 1+n%254)
 	l, err := net.Listen("tcp", net.JoinHostPort(ip, "0"))
 	if err != nil {
 		if runtime.GOOS != "linux" {

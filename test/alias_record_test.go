@@ -56,10 +56,10 @@ func inLines(rrs []dns.RR) string {
 	return strings.Join(lines, "\n")
 }
 
-// mustLog fails unless the log has n lines with all parts.
+// mustLog waits for n lines with all parts, and fails where there are more.
 func (l *logged) mustLog(t testing.TB, n int, parts ...string) {
 	t.Helper()
-	if found := l.find(parts...); len(found) != n {
+	if found := l.await(t, n, parts...); len(found) != n {
 		t.Errorf("%d lines have %q, want %d: %q", len(found), parts, n, found)
 	}
 }

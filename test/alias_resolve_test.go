@@ -118,7 +118,7 @@ func TestAliasAddressesComeAndGo(t *testing.T) {
 		}
 		return ""
 	})
-	mustAnswer(t, s, "www.example.org", dns.TypeA, sites[3].ip)
+	awaitAnswer(t, s, "www.example.org", dns.TypeA, sites[3].ip)
 	probed := sites[1].probes()
 	sites[3].awaitProbes(t, 3)
 	if more := sites[1].probes() - probed; more > 1 {
@@ -133,7 +133,7 @@ func TestAliasAddressesComeAndGo(t *testing.T) {
 
 	origin.has(t, aliasA("web", sites[1].ip, sites[2].ip)) // back, and unknown again
 	s.log.await(t, 2, "("+sites[1].ip+"), check", "unknown -> healthy")
-	mustAnswer(t, s, "www.example.org", dns.TypeA, sites[1].ip)
+	awaitAnswer(t, s, "www.example.org", dns.TypeA, sites[1].ip)
 }
 
 // A name with addresses of one family has no data in the other, as long as its

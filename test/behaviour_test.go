@@ -28,7 +28,7 @@ func answer(status int, body string) behaviour {
 }
 
 // lasting is a healthy web server that keeps connections open.
-var lasting = bearing(patience)
+var lasting = bearing(10 * time.Minute)
 
 // bearing answers requests, and ends a connection that has been idle for a while.
 func bearing(idle time.Duration) behaviour {

@@ -55,9 +55,12 @@ example.org:0 {
 	for range 1000 {
 		cycle(t, corefile, sites)
 	}
-	if err := goleak.Find(before); err != nil {
-		t.Error(err)
-	}
+	await(t, func() string {
+		if err := goleak.Find(before); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
 }
 
 // cycle starts CoreDNS, waits until it probes and answers, and stops it as

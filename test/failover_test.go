@@ -2,6 +2,7 @@ package test_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -225,13 +226,14 @@ func TestFlappingBelowTheThreshold(t *testing.T) {
 			sites := startTargets(t, 2, ok)
 			primary, active := sites[0], sites[one.tier-1]
 			primary.behave(inTurn(one.settle...))
-			s := start(t, zone(www), sites.vars())
+			// A late answer is a failure, so there is much time for one.
+			s := start(t, zone(strings.Replace(www, "import fast", "interval 4s\nfast_interval 100ms\ndown_interval 100ms\nthreshold 3 2", 1)), sites.vars())
 			s.log.await(t, 1, primary.ip, one.verdict)
 			s.log.await(t, 1, sites[1].ip, "unknown -> healthy")
 			transitions := len(s.log.transitions())
 
 			primary.behave(inTurn(one.flap...))
-			enough := primary.probes() + 12
+			enough := primary.probes() + 9
 			await(t, func() string {
 				if got := s.ask(t, "www.example.org", dns.TypeA); got != active.ip {
 					t.Fatalf("flapping changes the answer to %s", got)

@@ -22,7 +22,8 @@ func guarded(name string) string {
         guard http /up {
             address {$` + name + `}
             port {$` + name + `_PORT}
-            import fast
+            interval 5s
+            fast_interval 100ms
         }
     }
 `
@@ -98,7 +99,7 @@ func TestHealthGuardDoesNotDelay(t *testing.T) {
 	t.Parallel()
 	sites := startTargets(t, 2, ok)
 	uplink, guardVars := startGuard(t, "GUARD")
-	seldom := strings.Replace(guarded("GUARD"), "import fast", "interval 1h\nfast_interval 1h", 1)
+	seldom := strings.Replace(guarded("GUARD"), "interval 5s\n            fast_interval 100ms", "interval 1h\nfast_interval 1h", 1)
 	s := start(t, zone(seldom+www), sites.vars(), guardVars)
 	s.log.await(t, 2, "unknown -> healthy")
 	s.log.await(t, 1, guardBack)

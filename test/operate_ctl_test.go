@@ -156,7 +156,7 @@ func TestOperateCtlDrill(t *testing.T) {
 	s := start(t, operated(steerable, www), sites.vars(), operateTokens(t))
 	s.log.await(t, 2, "unknown -> healthy")
 	c := newCtl(t, s)
-	out, errs, code := c.run(t, "test", "www.example.org", "--for", "1s", "--yes", "-o", "json")
+	out, errs, code := c.run(t, "test", "www.example.org", "--for", "4s", "--yes", "-o", "json")
 	var reports []struct {
 		Switched, Restored bool
 		Asked, Unanswered  int
@@ -173,7 +173,7 @@ func TestOperateCtlDrill(t *testing.T) {
 	if forced := s.operator(t).overview(t).Forced; len(forced) != 0 {
 		t.Errorf("the drill leaves behind %+v", forced)
 	}
-	s.log.mustMatchOnce(t, `oncall: force unhealthy www.example.org.* target `+sites[0].ip+` for 11s: "fire drill"`)
+	s.log.mustMatchOnce(t, `oncall: force unhealthy www.example.org.* target `+sites[0].ip+` for 14s: "fire drill"`)
 
 	sites[0].stop() // no drill during an outage
 	s.log.await(t, 2, "IPv4: failed_over")

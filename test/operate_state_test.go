@@ -195,7 +195,7 @@ func TestOperateForcedSurvives(t *testing.T) {
 	o := s.operator(t)
 	o.act(t, status.Drain, status.Action{Target: sites[0].ip, Reason: "new kernel", ExpiresIn: "1h"})
 	forced := *o.act(t, status.Force, status.Action{Target: sites[2].ip, State: status.ForcedUnhealthy, Reason: "a drill"}).Tiers[2].Targets[0].Force
-	short := o.act(t, status.Drain, status.Action{Target: sites[1].ip, Reason: "for a moment", ExpiresIn: "1s", Override: true})
+	short := o.act(t, status.Drain, status.Action{Target: sites[1].ip, Reason: "for a moment", ExpiresIn: "5s", Override: true})
 	until := short.Tiers[1].Targets[0].Force.Until
 	s.awaitKept(t, "what is forced", func(kept state.State) bool { return len(kept.Forced) == 3 })
 	s.kill(t)

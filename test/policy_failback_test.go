@@ -26,9 +26,9 @@ func holding(after string) string {
 // The time goes on over a reload, and begins anew when the tier fails meanwhile.
 func TestPolicyFailbackAfter(t *testing.T) {
 	t.Parallel()
-	const hold = 4 * time.Second
+	const hold = 8 * time.Second
 	sites := startTargets(t, 3, ok)
-	s := start(t, zone(holding("4s")), sites.vars())
+	s := start(t, zone(holding("8s")), sites.vars())
 	s.log.await(t, 3, "unknown -> healthy")
 	sites[0].stop()
 	s.awaitTier(t, 1, "www.example.org", 2)
@@ -41,7 +41,7 @@ func TestPolicyFailbackAfter(t *testing.T) {
 	sites[0].start(t)
 	s.log.await(t, 2, sites[0].ip, "unhealthy -> healthy")
 	mustAnswer(t, s, "www.example.org", dns.TypeA, sites[1].ip)
-	s.reload(t, strings.Replace(zone(holding("4s")), "primary", "ttl 9s\nprimary", 1))
+	s.reload(t, strings.Replace(zone(holding("8s")), "primary", "ttl 9s\nprimary", 1))
 	awaitAnswer(t, s, "www.example.org", dns.TypeA, sites[0].ip)
 	if held := time.Since(before); held < hold {
 		t.Errorf("the record fails back after %v, want %v at least", held, hold)

@@ -80,12 +80,13 @@ func TestPolicyFastest(t *testing.T) {
 	slow, quick := startSlowDNS(t, long), startSlowDNS(t, short)
 	s := start(t, operated("admin {$IP}:0", policyRecord("www.example.org", "fastest", slow.primary()+quick.primary())))
 	anybody := s.operator(t).with("")
-	// mustStay awaits that the other one is the faster of both, on average.
-	mustStay := func(one *slowDNS) {
+	// stays awaits that the other one is the faster of both, on average.
+	stays := func(one *slowDNS) bool {
 		t.Helper()
+		changed := false
 		await(t, func() string {
-			if got := s.ask(t, "www.example.org", dns.TypeA); got != one.ip {
-				t.Fatalf("the answer changes to %s, want %s", got, one.ip)
+			if changed = s.ask(t, "www.example.org", dns.TypeA) != one.ip; changed {
+				return ""
 			}
 			var e status.Explanation
 			anybody.mustDo(t, http.MethodGet, "/v1/records/www.example.org/explain", nil, &e)
@@ -96,16 +97,26 @@ func TestPolicyFastest(t *testing.T) {
 			}
 			return fmt.Sprintf("%s is the faster one: %+v", one.ip, e.Steps)
 		})
+		return !changed
 	}
-	awaitAnswer(t, s, "www.example.org", dns.TypeA, quick.ip)
-	quick.take(alike)
-	slow.take(short) // faster by 7%
-	mustStay(quick)
-	quick.take(long)
-	awaitAnswer(t, s, "www.example.org", dns.TypeA, slow.ip)
-	quick.take(short)
-	slow.take(alike)
-	mustStay(slow)
+	// mustStay tries again after a change: one reply that the machine holds up for
+	// long enough is reason for it.
+	mustStay := func(one, other *slowDNS) {
+		t.Helper()
+		for range 3 {
+			one.take(short)
+			other.take(long)
+			awaitAnswer(t, s, "www.example.org", dns.TypeA, one.ip)
+			one.take(alike)
+			other.take(short) // faster by 7%
+			if stays(one) {
+				return
+			}
+		}
+		t.Errorf("each time the answer changes from %s to %s", one.ip, other.ip)
+	}
+	mustStay(quick, slow)
+	mustStay(slow, quick)
 	quick.take(short / 4)
 	awaitAnswer(t, s, "www.example.org", dns.TypeA, quick.ip)
 }

@@ -22,7 +22,7 @@ func TestReadyAfterVerdicts(t *testing.T) {
             port {$TARGET_PORT}
             interval 9s
             timeout 9s
-            fast_interval 100ms
+            fast_interval 2s
         }
     }
 `

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // target is a server that is probed. It behaves as it is told, and can be
@@ -22,7 +21,6 @@ type target struct {
 	script   atomic.Pointer[behaviour]
 	accepted atomic.Int64
 	cut      atomic.Int64 // idle connections that it has ended itself
-	lastTime atomic.Pointer[time.Time]
 	asked    atomic.Pointer[http.Request]
 
 	mu       sync.Mutex
@@ -84,14 +82,6 @@ func (tg *target) behave(b behaviour) { tg.script.Store(&b) }
 
 // probes is how many connections the target has had.
 func (tg *target) probes() int64 { return tg.accepted.Load() }
-
-// last is when the last connection came; zero before the first.
-func (tg *target) last() time.Time {
-	if at := tg.lastTime.Load(); at != nil {
-		return *at
-	}
-	return time.Time{}
-}
 
 // open is how many connections are open now.
 func (tg *target) open() int {
@@ -178,8 +168,6 @@ func (tg *target) accept(listener net.Listener) {
 		if err != nil {
 			return
 		}
-		now := time.Now()
-		tg.lastTime.Store(&now)
 		tg.accepted.Add(1)
 		tg.running.Go(func() { tg.handle(conn) })
 	}

@@ -39,7 +39,7 @@ func (one tried) record() string {
             check none
         }
         check %s {
-            interval 1s
+            interval 4s
             fast_interval 100ms
             down_interval 500ms
             threshold 3 2
@@ -79,7 +79,7 @@ func TestWhatIsUnhealthy(t *testing.T) {
 	suspicious.ClientAuth, suspicious.ClientCAs = tls.RequireAndVerifyClientCert, ca.pool()
 
 	all := []tried{
-		{"slow", "http", web(delayed(time.Minute, ok)), "no answer within 1s"},
+		{"slow", "http\ntimeout 1s", web(delayed(time.Minute, ok)), "no answer within 1s"},
 		{"status", "http", web(failing), "status 503, want 200-399"},
 		{"redirect", "http\nstatus 200-299,401", web(answer(302, "")), "status 302, want 200-299,401"},
 		{"body", "http\nbody fine", web(ok), `body lacks "fine" in its first 5120 bytes`},
@@ -121,9 +121,9 @@ func TestWhatIsUnhealthy(t *testing.T) {
 		},
 		{"endlessheader", "http", web(endless("HTTP/1.1 200 OK\r\nX-More: ", "more ")), "headers larger than 64 KiB"},
 		{"endlessinterim", "http", web(endless("", "HTTP/1.1 100 Continue\r\n\r\n")), "headers larger than 64 KiB"},
-		{"silent", "http", web(silent), "no answer within 1s"},
-		{"silenttls", trusting, web(silent), "TLS handshake not finished within 1s"},
-		{"silenttcp", "tcp\nexpect +PONG", web(silent), "no answer within 1s"},
+		{"silent", "http\ntimeout 1s", web(silent), "no answer within 1s"},
+		{"silenttls", trusting + "\ntimeout 1s", web(silent), "TLS handshake not finished within 1s"},
+		{"silenttcp", "tcp\ntimeout 1s\nexpect +PONG", web(silent), "no answer within 1s"},
 		{"closes", "http", web(func(*target, net.Conn) {}), "(connection closed without an answer|connection reset by the server)"},
 		{"garbage", "http", web(says("\x00\x01\x02 garbage \xff\n")), "not an HTTP response: .*"},
 		{"banner", "tcp\nexpect 220", web(says("554 go away\r\n")), `answer starts with "5(54)?", want "220"`},
