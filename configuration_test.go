@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coredns-failover/failover/internal/eventually"
+	"github.com/coredns-failover/failover/internal/leak"
 	"github.com/coredns-failover/failover/plugin/status"
 
 	"github.com/coredns/caddy"
@@ -23,26 +24,11 @@ import (
 
 func TestMain(m *testing.M) {
 	caddy.Quiet, dnsserver.Quiet = true, true
-	code := m.Run()
-	if err := leftBehind(); code == 0 && err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// leftBehind waits until all goroutines have ended; otherwise it says which have not.
-func leftBehind() error {
-	for deadline := time.Now().Add(Enough); ; {
-		err := goleak.Find(
-			// forward leaves one behind when it is stopped before it was asked.
-			goleak.IgnoreTopFunction("github.com/coredns/coredns/plugin/pkg/proxy.(*Transport).connManager"),
-			// The hosts that a benchmark compares with is never stopped.
-			goleak.IgnoreTopFunction("github.com/coredns/coredns/plugin/hosts.periodicHostsUpdate.func1"))
-		if err == nil || time.Now().After(deadline) {
-			return err
-		}
-	}
+	os.Exit(leak.Main(m,
+		// forward leaves one behind when it is stopped before it was asked.
+		goleak.IgnoreTopFunction("github.com/coredns/coredns/plugin/pkg/proxy.(*Transport).connManager"),
+		// The hosts that a benchmark compares with is never stopped.
+		goleak.IgnoreTopFunction("github.com/coredns/coredns/plugin/hosts.periodicHostsUpdate.func1")))
 }
 
 // listener is a target that accepts connections; it returns its port.
@@ -307,6 +293,7 @@ func TestReloadHandsCountersOn(t *testing.T) {
 	r := run(t, block(dead))
 	r.await("the switch", func() bool { return r.ask("p"+dead+".example.org.") == "NOERROR 127.0.0.2" })
 	before := healthcheck.serving().handlers[0].records[0]
+	r.await("its count", func() bool { return before.tier(1)[0].transitions.unhealthy.Load() == 1 })
 	served := before.answered(2)
 	if err := r.reload(block(dead)); err != nil {
 		t.Fatal(err)

@@ -83,6 +83,7 @@ var rooms = map[string]room{
 	"cmd/coredns":                  {rooms: []string{""}, others: []string{"github.com/coredns/coredns"}},
 	"cmd/demo":                     {others: []string{"github.com/miekg/dns"}},
 	"internal/eventually":          {},
+	"internal/leak":                {others: []string{"go.uber.org/goleak"}},
 	"internal/virtual":             {},
 	"bench/rig":                    {others: []string{"github.com/miekg/dns"}},
 	"bench/peers":                  {rooms: []string{"/bench/rig"}, others: []string{"github.com/miekg/dns"}},

@@ -16,7 +16,8 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
-	"time"
+
+	"github.com/coredns-failover/failover/internal/leak"
 
 	"go.uber.org/goleak"
 )
@@ -46,24 +47,7 @@ func buildAndRun(m *testing.M) (code int) {
 		}
 	}
 	runTogether(2 * runtime.GOMAXPROCS(0))
-	before := goleak.IgnoreCurrent()
-	if code := m.Run(); code != 0 {
-		return code
-	}
-	return awaitEnd(before)
-}
-
-// awaitEnd waits until all goroutines have ended but those from before the tests.
-func awaitEnd(before goleak.Option) (code int) {
-	for deadline := time.Now().Add(patience); ; {
-		err := goleak.Find(before)
-		if err == nil {
-			return 0
-		}
-		if time.Now().After(deadline) {
-			return fail(err)
-		}
-	}
+	return leak.Main(m, goleak.IgnoreCurrent())
 }
 
 // runTogether lets n tests run at a time, unless -parallel says how many: most of

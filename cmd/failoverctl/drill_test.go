@@ -277,10 +277,10 @@ func TestDrillCommand(t *testing.T) {
 	})
 	w := newWorld()
 	w.answers, w.in = true, strings.NewReader("yes\n")
-	exit := w.run(t.Context(), "test", "*.example.org", "--for", "1s", "--dns", at, "-s", f.address())
+	exit := w.run(t.Context(), "test", "*.example.org", "--for", "4s", "--dns", at, "-s", f.address())
 	out := w.stdout.String()
 	for _, want := range []string{
-		"Fire drill for 1s\n", "forces 192.0.2.10 unhealthy in *.example.org", "expects tier 2: 192.0.2.20",
+		"Fire drill for 4s\n", "forces 192.0.2.10 unhealthy in *.example.org", "expects tier 2: 192.0.2.20",
 		"is asked for fire-drill.example.org A", "it answers 192.0.2.20", "\nDNS SERVER ",
 	} {
 		if !strings.Contains(out, want) {
@@ -290,7 +290,7 @@ func TestDrillCommand(t *testing.T) {
 	if exit != 0 || t.Failed() {
 		t.Errorf("status %d\n%s%s", exit, out, w.stderr)
 	}
-	want := "force {Target:192.0.2.10 State:unhealthy Reason:fire drill ExpiresIn:11s Override:false}; " +
+	want := "force {Target:192.0.2.10 State:unhealthy Reason:fire drill ExpiresIn:14s Override:false}; " +
 		"clear {Target:192.0.2.10 State: Reason:fire drill is over ExpiresIn: Override:false}"
 	if got := strings.Join(f.actions(), "; "); got != want {
 		t.Errorf("did %s", got)

@@ -124,9 +124,9 @@ func TestStreamsAreBounded(t *testing.T) {
 
 func TestStreamIsKeptAlive(t *testing.T) {
 	// It lives longer than a request may take to arrive.
-	s := start(t, setup{limits: admin.Limits{KeepAlive: 10 * time.Millisecond, Read: 50 * time.Millisecond}})
+	s := start(t, setup{limits: admin.Limits{KeepAlive: 20 * time.Millisecond, Read: time.Second}})
 	st := s.listen()
-	for range 20 {
+	for range 60 {
 		if got := st.next(); got != ": still here" {
 			t.Fatal(got)
 		}

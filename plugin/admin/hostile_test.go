@@ -129,9 +129,10 @@ func (s *server) raw(text string) string {
 }
 
 func TestSlowClientsAreLeft(t *testing.T) {
-	s := start(t, setup{tokens: tokenText, limits: admin.Limits{Header: 50 * time.Millisecond, Read: 100 * time.Millisecond}})
+	s := start(t, setup{limits: admin.Limits{Header: 50 * time.Millisecond}})
 	s.raw("")
 	s.raw("GET /v1/status HTTP/1.1\r\nHost: localhost\r\nX-")
+	s = start(t, setup{tokens: tokenText, limits: admin.Limits{Read: 100 * time.Millisecond}})
 	got := s.raw("POST /v1/records/www.example.org/drain HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
 		"Authorization: Bearer " + allToken + "\r\nContent-Length: 100\r\n\r\n{")
 	if !strings.HasPrefix(got, "HTTP/1.1 400 ") {

@@ -70,6 +70,7 @@ func (c *Call) begin() error {
 	if err != nil || !c.manner.Answer {
 		return err
 	}
+	dialled := time.Since(began)
 	room := rooms.Get().(*[]byte)
 	defer rooms.Put(room)
 	*room = c.handler.Request((*room)[:0])
@@ -84,7 +85,7 @@ func (c *Call) begin() error {
 	case c.met():
 		return unix.ECONNREFUSED
 	}
-	c.Connect, c.Stage = max(1, time.Since(began)-c.started), Waiting
+	c.Connect, c.Stage = max(1, dialled-c.started), Waiting
 	return nil
 }
 

@@ -17,13 +17,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/coredns-failover/failover/internal/eventually"
+	"github.com/coredns-failover/failover/internal/leak"
 	"github.com/coredns-failover/failover/plugin/exchange"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(leak.Main(m)) }
 
 // patience is the timeout of exchanges that are not about timeouts.
 const patience = 10 * time.Second
@@ -104,6 +103,31 @@ func TestExchange(t *testing.T) {
 				t.Errorf("got %+v", e)
 			}
 		})
+	}
+}
+
+// slow is an asker whose request takes a while to make.
+type slow struct {
+	*asker
+	started time.Time
+	asked   time.Duration // when it was asked for its request, since then
+}
+
+func (s *slow) Request(b []byte) []byte {
+	s.asked = time.Since(s.started)
+	for time.Since(s.started) < s.asked+10*time.Millisecond {
+		runtime.Gosched()
+	}
+	return s.asker.Request(b)
+}
+
+// The time to connect is over before the request is made.
+func TestConnectIsWithoutTheRequest(t *testing.T) {
+	var loop exchange.Loop
+	a := &slow{asker: ask("hello"), started: time.Now()}
+	loop.Start(serve(t, "127.0.0.1:0", echo), manner(), a)
+	if e := <-a.done; e.answer != "hello" || e.connect <= 0 || e.connect > a.asked {
+		t.Errorf("got %+v, asked after %v", e, a.asked)
 	}
 }
 
@@ -214,7 +238,8 @@ func TestOneGoroutine(t *testing.T) {
 		<-answer
 		echo(conn)
 	})
-	before := goroutines()
+	none := func() bool { return goroutines() == 0 }
+	eventually.True(t, "the goroutines of other tests to end", none)
 	var all []*asker
 	for range 100 {
 		a := ask("x")
@@ -222,7 +247,7 @@ func TestOneGoroutine(t *testing.T) {
 		loop.Start(server, manner(), a)
 		<-reached
 	}
-	if n := goroutines() - before; n != 1 {
+	if n := goroutines(); n != 1 {
 		t.Errorf("%d goroutines", n)
 	}
 	close(answer)
@@ -231,7 +256,7 @@ func TestOneGoroutine(t *testing.T) {
 			t.Errorf("got %+v", e)
 		}
 	}
-	eventually.True(t, "its goroutine to end", func() bool { return goroutines() <= before })
+	eventually.True(t, "its goroutine to end", none)
 	again := ask("again")
 	loop.Start(server, manner(), again)
 	<-reached

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -12,15 +13,14 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/coredns-failover/failover/internal/leak"
 	"github.com/coredns-failover/failover/internal/virtual"
 	"github.com/coredns-failover/failover/plugin/model"
 	. "github.com/coredns-failover/failover/plugin/notify"
 	"github.com/coredns-failover/failover/plugin/status"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(leak.Main(m)) }
 
 var errRefused = errors.New("connection refused")
 

@@ -221,7 +221,7 @@ func TestHTTPTimeouts(t *testing.T) {
 			server := serve(t, say(test.said))
 			check := httpCheck(server)
 			check.Expect.Body = "ok"
-			wantResult(t, runFor(t, brief, check, server), test.want)
+			wantTimeout(t, check, server, test.want)
 		})
 	}
 }

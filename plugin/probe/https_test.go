@@ -176,7 +176,7 @@ func TestHTTPSTimeouts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := serve(t, test.handle)
-			wantResult(t, runFor(t, brief, httpsCheck(server), server), test.want)
+			wantTimeout(t, httpsCheck(server), server, test.want)
 		})
 	}
 }

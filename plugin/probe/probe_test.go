@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/coredns-failover/failover/internal/leak"
 	"github.com/coredns-failover/failover/plugin/model"
 	"github.com/coredns-failover/failover/plugin/probe"
 )
@@ -27,10 +28,9 @@ func TestMain(m *testing.M) {
 		os.Setenv("SSL_CERT_FILE", roots.Name())
 		os.Setenv("SSL_CERT_DIR", os.DevNull)
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		os.Remove(roots.Name())
-		os.Exit(code)
-	}))
+	code := leak.Main(m)
+	os.Remove(roots.Name())
+	os.Exit(code)
 }
 
 func TestUnknownType(t *testing.T) {
@@ -208,10 +208,9 @@ func TestNothingIsLeft(t *testing.T) {
 			for range 4 {
 				runFor(t, 20*time.Millisecond, grpcCheck(server), server)
 			}
-			// The server's own end some time after their connection.
-			goleak.VerifyNone(t, before,
-				goleak.IgnoreAnyFunction("github.com/coredns-failover/failover/plugin/probe_test.serveOn.func1"),
-				goleak.IgnoreAnyFunction("google.golang.org/grpc.(*Server).handleRawConn"))
+			if err := leak.Find(before); err != nil {
+				t.Error(err)
+			}
 		})
 	}
 }

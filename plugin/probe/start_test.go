@@ -44,6 +44,9 @@ var startable = map[string]struct {
 	}},
 }
 
+// quiet are those that wait in vain.
+var quiet = map[string]bool{"silence": true, "silence after a part": true, "no banner": true}
+
 // parts returns a handler that sends texts one after the other.
 func parts(texts ...string) func(net.Conn) {
 	return func(conn net.Conn) {
@@ -70,15 +73,18 @@ func TestWithAndWithoutGoroutine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := serve(t, test.handle)
-			check := test.check(server)
-			check.Schedule.Timeout = brief
+			check, timeout := test.check(server), patience
+			if quiet[name] {
+				timeout = brief
+			}
+			check.Schedule.Timeout = timeout
 			prober := prober(t, check, server)
 
 			landed := make(landing, 1)
-			if prober.Start(brief, landed) == nil {
+			if prober.Start(timeout, landed) == nil {
 				t.Fatal("it needs a goroutine")
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), brief)
+			ctx, cancel := context.WithTimeout(t.Context(), timeout)
 			defer cancel()
 			_, want := prober.Probe(ctx)
 			got := <-landed
@@ -90,13 +96,6 @@ func TestWithAndWithoutGoroutine(t *testing.T) {
 			}
 		})
 	}
-}
-
-func text(err error) string {
-	if err == nil {
-		return healthy
-	}
-	return err.Error()
 }
 
 // What is not one exchange in the clear needs a goroutine, and nothing has begun.

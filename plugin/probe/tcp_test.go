@@ -74,7 +74,7 @@ func TestTCPTimeouts(t *testing.T) {
 			server := serve(t, test.handle)
 			check := tcpCheck(server)
 			check.Request.Send, check.Expect.Banner = test.send, "220"
-			wantResult(t, runFor(t, brief, check, server), test.want)
+			wantTimeout(t, check, server, test.want)
 		})
 	}
 }

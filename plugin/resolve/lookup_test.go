@@ -4,18 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/miekg/dns"
-	"go.uber.org/goleak"
 
+	"github.com/coredns-failover/failover/internal/leak"
 	. "github.com/coredns-failover/failover/plugin/resolve"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(leak.Main(m)) }
 
 // askFunc is an Asker.
 type askFunc func(ctx context.Context, q *dns.Msg) (*dns.Msg, error)

@@ -4,17 +4,17 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"runtime"
 	"sync"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/coredns-failover/failover/internal/leak"
 	. "github.com/coredns-failover/failover/plugin/watch"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(leak.Main(m)) }
 
 // patience is how long a test waits for what must happen.
 const patience = 10 * time.Second
